@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer-stub/host/symbol_file.h"
+
+#include "protocol/status.h"
+#include "viewer-stub/host/own_vdso.h"
+#include "viewer-stub/host/symbol_table.h"
+
+#include <elfutils/libdwelf.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUILD_ID_MAX 64u
+#define DELETED " (deleted)"
+
+struct spipe_symbol_file {
+    Dwfl *dwfl;
+    Dwfl_Module *module;
+    struct spipe_symbol_table *table;
+    struct spipe_debug_info *debug;     /* NULL when there is none */
+    enum spipe_symbol_source source;
+    bool is_unproven;
+};
+
+static const Dwfl_Callbacks callbacks = {
+    .find_elf = dwfl_build_id_find_elf,
+    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .section_address = dwfl_offline_section_address,
+};
+
+/* Opens a plain file without ever waiting, as a FIFO would make us. */
+static int open_plain(const char *path, enum spipe_symbol_source *ret_why)
+{
+    struct stat status;
+    int fd = path[0] == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+
+    if (fd < 0) {
+        *ret_why = path[0] != '/' || errno == ENOENT || errno == ENOTDIR ? SPIPE_SYMBOL_SOURCE_FILE_MISSING
+                                                                       : SPIPE_SYMBOL_SOURCE_UNREADABLE;
+        return -1;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        *ret_why = SPIPE_SYMBOL_SOURCE_UNREADABLE;
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Compares the build id of an ELF image with the recorded one. */
+static bool is_the_one(Elf *elf, struct spipe_bytes build_id, bool *ret_is_unproven)
+{
+    const void *found = NULL;
+    ssize_t len = dwelf_elf_gnu_build_id(elf, &found);
+
+    if (len <= 0 && build_id.len == 0) {
+        *ret_is_unproven = true;
+        return true;
+    }
+    *ret_is_unproven = false;
+    return len > 0 && (size_t)len == build_id.len && memcmp(found, build_id.data, build_id.len) == 0;
+}
+
+static void drop_module(struct spipe_symbol_file *file)
+{
+    if (file->dwfl)
+        dwfl_end(file->dwfl);
+    file->dwfl = NULL;
+    file->module = NULL;
+}
+
+/* Makes a module of the ELF image in `fd` (taken over) or, when `memory` is not NULL, of that. Returns false and says why when
+ * it is not the image that ran. */
+static bool take_image(struct spipe_symbol_file *file, const char *path, int fd, struct spipe_bytes memory,
+                       struct spipe_bytes build_id)
+{
+    GElf_Addr bias = 0;
+    Elf *elf = NULL;
+
+    file->source = SPIPE_SYMBOL_SOURCE_UNREADABLE;
+    file->dwfl = dwfl_begin(&callbacks);
+    if (file->dwfl) {
+        dwfl_report_begin(file->dwfl);
+        file->module = memory.data ? dwfl_report_offline_memory(file->dwfl, path, path, (char *)(uintptr_t)memory.data,
+                                                                memory.len)
+                                   : dwfl_report_elf(file->dwfl, path, path, fd, 0, true);
+        dwfl_report_end(file->dwfl, NULL, NULL);
+    }
+    if (!file->module && fd >= 0)
+        close(fd);
+    elf = file->module ? dwfl_module_getelf(file->module, &bias) : NULL;
+    if (elf && is_the_one(elf, build_id, &file->is_unproven))
+        return true;
+    if (elf)
+        file->source = SPIPE_SYMBOL_SOURCE_BUILD_ID_DIFFERS;
+    drop_module(file);
+    return false;
+}
+
+static bool take_file(struct spipe_symbol_file *file, const char *path, struct spipe_bytes build_id)
+{
+    int fd = open_plain(path, &file->source);
+
+    return fd >= 0 && take_image(file, path, fd, (struct spipe_bytes){ NULL, 0 }, build_id);
+}
+
+/* A program that was replaced while it ran: its path says so, and the build id proves what stands there now. */
+static bool take_deleted(struct spipe_symbol_file *file, const char *path, struct spipe_bytes build_id)
+{
+    size_t len = strlen(path);
+    size_t suffix = sizeof DELETED - 1;
+    char *plain = NULL;
+    bool is_taken = false;
+
+    if (build_id.len == 0 || len <= suffix || strcmp(path + len - suffix, DELETED) != 0)
+        return false;
+    plain = strndup(path, len - suffix);
+    if (plain)
+        is_taken = take_file(file, plain, build_id);
+    free(plain);
+    return is_taken;
+}
+
+/* The image, or its separate debug file, by build id alone: from /usr/lib/debug, or a debuginfod server that the user named. */
+static bool take_by_build_id(struct spipe_symbol_file *file, struct spipe_bytes build_id)
+{
+    Dwfl *search = NULL;
+    Dwfl_Module *module = NULL;
+    char *path = NULL;
+    Elf *elf = NULL;
+    void *user = NULL;
+    int fd = -1;
+
+    if (build_id.len < 8 || build_id.len > BUILD_ID_MAX)
+        return false;
+    search = dwfl_begin(&callbacks);
+    if (!search)
+        return false;
+    dwfl_report_begin(search);
+    module = dwfl_report_module(search, "image", 0, UINT64_MAX);
+    dwfl_report_end(search, NULL, NULL);
+    if (module && dwfl_module_report_build_id(module, build_id.data, (int)build_id.len, 0) == 0) {
+        fd = dwfl_build_id_find_elf(module, &user, "image", 0, &path, &elf);
+        if (fd < 0)
+            fd = dwfl_build_id_find_debuginfo(module, &user, "image", 0, NULL, NULL, 0, &path);
+    }
+    if (fd >= 0 && !take_image(file, path ? path : "image", fd, (struct spipe_bytes){ NULL, 0 }, build_id))
+        fd = -1;
+    free(path);
+    dwfl_end(search);
+    return fd >= 0;
+}
+
+static bool take_any(struct spipe_symbol_file *file, const char *path, struct spipe_bytes build_id)
+{
+    enum spipe_symbol_source why;
+
+    if (path[0] == '\0') {
+        file->source = SPIPE_SYMBOL_SOURCE_NO_FILE;
+        return false;
+    }
+    if (strcmp(path, "[vdso]") == 0) {
+        struct spipe_bytes own = spipe_own_vdso();
+        file->source = SPIPE_SYMBOL_SOURCE_NO_FILE;
+        return own.data && take_image(file, path, -1, own, build_id);
+    }
+    if (take_file(file, path, build_id))
+        return true;
+    why = file->source;
+    if (take_deleted(file, path, build_id) || take_by_build_id(file, build_id))
+        return true;
+    file->source = why;
+    return false;
+}
+
+static bool is_code(const void *user, uint64_t address)
+{
+    return spipe_symbol_table_is_code(user, address);
+}
+
+/* Reads the tables of the module and says what they are worth. */
+static int read_tables(struct spipe_symbol_file *file)
+{
+    static const enum spipe_symbol_source by_kind[] = {
+        [SPIPE_SYMBOL_TABLE_NONE] = SPIPE_SYMBOL_SOURCE_STRIPPED,
+        [SPIPE_SYMBOL_TABLE_DYNSYM] = SPIPE_SYMBOL_SOURCE_DYNSYM,
+        [SPIPE_SYMBOL_TABLE_SYMTAB] = SPIPE_SYMBOL_SOURCE_SYMTAB,
+    };
+    int status = spipe_symbol_table_new(file->module, &file->table);
+
+    if (status == SPIPE_E_FORMAT) {
+        file->source = SPIPE_SYMBOL_SOURCE_UNREADABLE;
+        return SPIPE_OK;
+    }
+    if (status != SPIPE_OK)
+        return status;
+    file->source = by_kind[spipe_symbol_table_kind(file->table)];
+    status = spipe_debug_info_new(file->module, is_code, file->table, &file->debug);
+    if (status == SPIPE_OK)
+        file->source = SPIPE_SYMBOL_SOURCE_DEBUG_INFO;
+    return status == SPIPE_E_NO_MEMORY ? status : SPIPE_OK;
+}
+
+static bool is_mangled(const char *name)
+{
+    return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+}
+
+/* What the symbol table says about an address. */
+static struct spipe_symbol_place place_by_symbol(const struct spipe_symbol_file *file, uint64_t address)
+{
+    struct spipe_symbol_place place = { "", false, address, "", 0, "", 0 };
+    const char *name = spipe_symbol_table_find(file->table, address, &place.is_plt, &place.start);
+
+    if (name)
+        place.name = name;
+    else
+        spipe_symbol_table_function_start(file->table, address, &place.start);
+    return place;
+}
+
+/* Puts what the debug information knows over what the symbol table says. Where it knows only the bare name of a function in a
+ * namespace or class, the symbol of the whole function says more. */
+static struct spipe_symbol_place merge(const struct spipe_debug_place *debug, const struct spipe_symbol_place *symbol,
+                                       bool is_outermost)
+{
+    struct spipe_symbol_place place = *symbol;
+    const struct spipe_debug_function *function = debug->function;
+
+    place.file = debug->file;
+    place.line = debug->line;
+    if (!function)
+        return place;
+    place.declared_file = function->file;
+    place.declared_line = function->line;
+    if (function->name[0] == '\0')
+        return place;
+    if (is_outermost && function->is_in_scopes && !function->is_linkage_name && is_mangled(symbol->name))
+        return place;
+    place.name = function->name;
+    place.is_plt = false;
+    return place;
+}
+
+int spipe_symbol_file_open(const char *path, struct spipe_bytes build_id, struct spipe_symbol_file **ret_file)
+{
+    struct spipe_symbol_file *file = calloc(1, sizeof *file);
+    int status = SPIPE_OK;
+
+    if (!file)
+        return SPIPE_E_NO_MEMORY;
+    if (take_any(file, path, build_id))
+        status = read_tables(file);
+    if (status != SPIPE_OK) {
+        spipe_symbol_file_close(file);
+        return status;
+    }
+    *ret_file = file;
+    return SPIPE_OK;
+}
+
+void spipe_symbol_file_close(struct spipe_symbol_file *file)
+{
+    if (!file)
+        return;
+    spipe_debug_info_free(file->debug);
+    spipe_symbol_table_free(file->table);
+    drop_module(file);
+    free(file);
+}
+
+enum spipe_symbol_source spipe_symbol_file_source(const struct spipe_symbol_file *file)
+{
+    return file->source;
+}
+
+bool spipe_symbol_file_is_unproven(const struct spipe_symbol_file *file)
+{
+    return file->module && file->is_unproven;
+}
+
+size_t spipe_symbol_file_find(struct spipe_symbol_file *file, uint64_t address, struct spipe_symbol_place *ret_places)
+{
+    struct spipe_debug_place debug[SPIPE_INLINED_MAX];
+    struct spipe_symbol_place symbol = { "", false, address, "", 0, "", 0 };
+    size_t count = 0;
+
+    if (!file->table || !spipe_symbol_table_is_code(file->table, address)) {
+        ret_places[0] = symbol;
+        return 1;
+    }
+    symbol = place_by_symbol(file, address);
+    if (file->debug)
+        count = spipe_debug_info_find(file->debug, address, debug);
+    for (size_t i = 0; i < count; i++)
+        ret_places[i] = merge(&debug[i], &symbol, i == 0);
+    if (count == 0)
+        ret_places[0] = symbol;
+    return count ? count : 1;
+}
+
+const char *spipe_symbol_source_name(enum spipe_symbol_source source)
+{
+    static const char *const name[] = { "debug info",       "symtab",       "dynsym",     "stripped",
+                                        "build id differs", "file missing", "unreadable", "no file" };
+
+    return (unsigned)source < sizeof name / sizeof name[0] ? name[source] : "unknown";
+}
