@@ -13,7 +13,7 @@
 struct spipe_arena {
     unsigned char *memory;  /* the caller's; the arena never frees it */
     size_t capacity;
-    size_t limit;           /* at most `capacity`; spipe_decode_*() lowers it to 16 times the message's length */
+    size_t limit;           /* at most `capacity`; spipe_decode_*() lowers it to a multiple of the message's length */
     size_t used;
 };
 

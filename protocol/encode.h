@@ -11,6 +11,9 @@
 #include "arena.h"
 #include "record.h"
 
+/* How much scratch arena a record with `count` images, threads, ledgers or methods needs; columns and texts need none. */
+#define SPIPE_ENCODE_SCRATCH_FOR(count) ((size_t)(count) * 160u + 1024u)
+
 /* Bytes being gathered. The memory is the caller's. */
 struct spipe_buffer {
     uint8_t *data;
