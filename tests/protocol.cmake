@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# Tests of protocol/.
+
+spipe_add_test(test_arena test_arena.c LIBRARIES stackpipe-protocol)
+spipe_add_test(test_status test_status.c LIBRARIES stackpipe-protocol)
+spipe_add_test(test_record test_record.c LIBRARIES stackpipe-protocol)
+spipe_add_test(test_message test_message.c LIBRARIES stackpipe-protocol)
+spipe_add_test(test_endpoint test_endpoint.c LIBRARIES stackpipe-protocol)
