@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Input beyond this is refused with SPIPE_E_LIMIT (the largest seen in practice is below 32 MiB). */
-#define SPIPE_EH_FRAME_LIMIT (256u * 1024u * 1024u)
+#define SPIPE_EH_FRAME_LIMIT (128u * 1024u * 1024u)
 
 struct spipe_code_extent {
     uint64_t start;                 /* offsets in the image, [start, end) */
@@ -46,8 +46,8 @@ enum spipe_eh_frame_coverage {
 struct spipe_eh_frame_summary {
     enum spipe_eh_frame_coverage coverage;
     uint32_t entry_count;           /* function entries (FDEs) used */
-    uint32_t skipped_count;         /* entries left out: malformed, outside the code, or hidden behind another one */
-    uint32_t cut_count;             /* entries whose rest has only "unsupported" rows */
+    uint32_t skipped_count;         /* entries left out: malformed, outside the code, or starting where another one does */
+    uint32_t cut_count;             /* entries whose rest is "unsupported", or lies behind another one */
     uint32_t row_count;
     uint32_t rule_count;
     uint64_t size_bytes;            /* of the table */

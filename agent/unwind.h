@@ -10,6 +10,7 @@
 #define SPIPE_AGENT_UNWIND_H
 
 #include "code_map.h"
+#include "unwind_table.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,14 +40,13 @@ enum spipe_walk_end {
     SPIPE_WALK_NO_PROGRESS = 8      /* the caller's frame would not lie above its callee's */
 };
 
-/* Remembers which rule goes with an address. Belongs to one thread; starts as zeros. Emptied by itself when the map changes. */
+/* Remembers which rule goes with an address. Belongs to one thread; starts as zeros. Emptied by itself when the map changes. It
+ * holds no pointers, so it need not know when a table is freed. */
 #define SPIPE_WALK_CACHE_ENTRIES 512u
-
-struct spipe_unwind_rule;
 
 struct spipe_walk_cache_entry {
     uint64_t address;               /* 0: empty */
-    const struct spipe_unwind_rule *rule;
+    struct spipe_unwind_step step;
 };
 
 struct spipe_walk_cache {
