@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* The data of the page: tables as columns, and the sums that depend on which threads are chosen. */
+
+const KIND_NAMELESS = 1;
+const KIND_GENERATED = 3;
+const KIND_STAND_IN = 4;
+
+class Model {
+  constructor(data) {
+    this.data = data;
+    this.functions = data.functions;
+    this.threads = data.threads;
+    this.images = data.images;
+    this.functionCount = data.functions.name.length;
+    this.function = Int32Array.from(data.nodes.function);
+    this.parent = Int32Array.from(data.nodes.back, (back, node) => node - back);
+    this.parent[0] = -1;
+    this.nodeCount = this.function.length;
+    this.readEntries(data.entries);
+    this.linkChildren();
+    this.select(null);
+  }
+
+  /* Entries are sorted by thread and node; both columns hold differences. */
+  readEntries(entries) {
+    const count = entries.weight.length;
+    this.entryThread = new Int32Array(count);
+    this.entryNode = new Int32Array(count);
+    let thread = 0;
+    let node = 0;
+    for (let i = 0; i < count; i++) {
+      thread += entries.thread[i];
+      node += entries.node[i];
+      this.entryThread[i] = thread;
+      this.entryNode[i] = node;
+    }
+    this.entryWeight = entries.weight;
+    this.entrySamples = entries.samples;
+  }
+
+  linkChildren() {
+    this.firstChild = new Int32Array(this.nodeCount).fill(-1);
+    this.nextSibling = new Int32Array(this.nodeCount).fill(-1);
+    for (let node = this.nodeCount - 1; node > 0; node--) {
+      this.nextSibling[node] = this.firstChild[this.parent[node]];
+      this.firstChild[this.parent[node]] = node;
+    }
+  }
+
+  /* Sums for a set of thread indexes; null: all threads. */
+  select(chosen) {
+    this.chosen = chosen;
+    this.self = new Float64Array(this.nodeCount);
+    this.selfSamples = new Float64Array(this.nodeCount);
+    for (let i = 0; i < this.entryWeight.length; i++) {
+      if (chosen && !chosen.has(this.entryThread[i])) continue;
+      this.self[this.entryNode[i]] += this.entryWeight[i];
+      this.selfSamples[this.entryNode[i]] += this.entrySamples[i];
+    }
+    this.total = this.self.slice();
+    this.totalSamples = this.selfSamples.slice();
+    for (let node = this.nodeCount - 1; node > 0; node--) {
+      this.total[this.parent[node]] += this.total[node];
+      this.totalSamples[this.parent[node]] += this.totalSamples[node];
+    }
+    this.sumFunctions();
+  }
+
+  /* Self and total of each function; a sample counts once for a function that is on its stack several times. */
+  sumFunctions() {
+    this.functionSelf = new Float64Array(this.functionCount);
+    this.functionTotal = new Float64Array(this.functionCount);
+    const onPath = new Int32Array(this.functionCount);
+    let node = 0;
+    let down = true;
+    for (;;) {
+      const fn = this.function[node];
+      if (down) {
+        if (fn >= 0) {
+          this.functionSelf[fn] += this.self[node];
+          if (onPath[fn]++ === 0) this.functionTotal[fn] += this.total[node];
+        }
+        if (this.firstChild[node] >= 0) {
+          node = this.firstChild[node];
+          continue;
+        }
+      }
+      if (fn >= 0) onPath[fn]--;
+      if (node === 0) break;
+      down = this.nextSibling[node] >= 0;
+      node = down ? this.nextSibling[node] : this.parent[node];
+    }
+  }
+
+  /* Which functions a search finds, as one flag for each, or null for an empty search. /text/ is a regular expression. */
+  find(text) {
+    if (!text) return null;
+    const test = searchTest(text);
+    const found = new Uint8Array(this.functionCount);
+    for (let fn = 0; fn < this.functionCount; fn++) {
+      if (test(this.functions.name[fn])) found[fn] = 1;
+    }
+    return found;
+  }
+
+  /* The weight of all samples that have one of the flagged functions on their stack. */
+  weightOf(found) {
+    const under = new Uint8Array(this.nodeCount);
+    let weight = 0;
+    for (let node = 1; node < this.nodeCount; node++) {
+      const above = under[this.parent[node]];
+      under[node] = above | found[this.function[node]];
+      if (under[node] && !above) weight += this.total[node];
+    }
+    return weight;
+  }
+
+  imageOf(fn) {
+    return this.functions.image[fn];
+  }
+
+  imageName(fn) {
+    const image = this.imageOf(fn);
+    return image >= 0 ? this.images[image].name : "";
+  }
+
+  place(fn) {
+    const file = this.functions.file[fn];
+    const line = this.functions.line[fn];
+    if (file < 0) return "";
+    return this.data.files[file] + (line ? ":" + line : "");
+  }
+}
+
+function searchTest(text) {
+  if (text.length > 2 && text.startsWith("/") && text.endsWith("/")) {
+    try {
+      const pattern = new RegExp(text.slice(1, -1), "i");
+      return (name) => pattern.test(name);
+    } catch (error) {
+      return () => false;
+    }
+  }
+  const wanted = text.toLowerCase();
+  return (name) => name.toLowerCase().includes(wanted);
+}
+
+/* A rectangle of the graph: a function with the frames that called it, or, reversed, those it called. Children are made when they are
+ * asked for, so that a graph costs what it shows. */
+class Frame {
+  constructor(fn, parent) {
+    this.fn = fn;
+    this.parent = parent;
+    this.depth = parent ? parent.depth + 1 : 0;
+    this.total = 0;
+    this.self = 0;
+    this.samples = 0;
+    this.start = 0;
+    this.made = null;
+  }
+
+  finish(children) {
+    children.sort((a, b) => b.total - a.total || a.fn - b.fn);
+    let start = this.start;
+    for (const child of children) {
+      child.start = start;
+      start += child.total;
+    }
+    this.made = children;
+    return children;
+  }
+
+  /* The functions from the outside to here, without the root. */
+  path() {
+    const path = [];
+    for (let frame = this; frame.parent; frame = frame.parent) path.unshift(frame.fn);
+    return path;
+  }
+}
+
+/* From the outermost function to what it calls. */
+class CalleeFrame extends Frame {
+  constructor(model, node, parent) {
+    super(model.function[node], parent);
+    this.model = model;
+    this.node = node;
+    this.total = model.total[node];
+    this.self = model.self[node];
+    this.samples = model.totalSamples[node];
+  }
+
+  children() {
+    if (this.made) return this.made;
+    const children = [];
+    for (let node = this.model.firstChild[this.node]; node >= 0; node = this.model.nextSibling[node]) {
+      if (this.model.total[node] > 0) children.push(new CalleeFrame(this.model, node, this));
+    }
+    return this.finish(children);
+  }
+}
+
+/* From the function that used the time to its callers. A frame keeps which nodes its samples stand at on their way outwards. */
+class CallerFrame extends Frame {
+  constructor(model, fn, parent) {
+    super(fn, parent);
+    this.model = model;
+    this.at = [];
+    this.weights = [];
+    this.counts = [];
+  }
+
+  add(node, weight, samples) {
+    this.total += weight;
+    this.samples += samples;
+    this.at.push(node);
+    this.weights.push(weight);
+    this.counts.push(samples);
+  }
+
+  children() {
+    if (this.made) return this.made;
+    const byFunction = new Map();
+    for (let i = 0; i < this.at.length; i++) {
+      const node = this.model.parent[this.at[i]];
+      if (node <= 0) continue;
+      const fn = this.model.function[node];
+      let child = byFunction.get(fn);
+      if (!child) byFunction.set(fn, (child = new CallerFrame(this.model, fn, this)));
+      child.add(node, this.weights[i], this.counts[i]);
+    }
+    return this.finish([...byFunction.values()]);
+  }
+}
+
+function calleeRoot(model) {
+  return new CalleeFrame(model, 0, null);
+}
+
+function callerRoot(model) {
+  const root = new CallerFrame(model, -1, null);
+  const byFunction = new Map();
+  root.total = model.total[0];
+  root.samples = model.totalSamples[0];
+  for (let node = 1; node < model.nodeCount; node++) {
+    if (model.self[node] === 0) continue;
+    const fn = model.function[node];
+    let child = byFunction.get(fn);
+    if (!child) byFunction.set(fn, (child = new CallerFrame(model, fn, root)));
+    child.add(node, model.self[node], model.selfSamples[node]);
+    child.self += model.self[node];
+  }
+  root.finish([...byFunction.values()]);
+  return root;
+}

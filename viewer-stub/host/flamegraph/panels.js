@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything around the graph: header, details, table of functions, ledger, help. */
+
+const ROWS_AT_FIRST = 200;
+const MATCHES_SHOWN = 50;
+
+function fillHeader(model) {
+  const { run, summary } = model.data;
+  byId("program").textContent = run.program;
+  byId("command").textContent = run.command;
+  byId("command").hidden = !run.command || run.command === run.program;
+  const part = run.part ? "only " + run.part : "";
+  byId("when").textContent = [run.date, duration(summary.duration_ns) + " long", run.machine, part].filter(Boolean).join("  \u00b7  ");
+  const reached = summary.stacks.reached_root;
+  const lost = summary.ledger.dropped_total;
+  byId("facts").append(
+    fact("CPU time sampled", duration(summary.weight_ns)),
+    fact("Samples", count(summary.samples)),
+    fact("Coverage", percent(summary.weight_ns, summary.process_cpu_ns), "of the process's CPU time"),
+    fact("Lost", lost ? percent(lost, summary.ledger.attempted) : "none", lost ? count(lost) + " samples" : ""),
+    fact("Whole stacks", percent(reached, summary.samples), "reached the thread's root"));
+}
+
+function fact(name, value, note) {
+  return element("div", { title: note || null }, element("dt", {}, name), element("dd", {}, value));
+}
+
+function fillLegend(model, colours) {
+  const list = byId("legend");
+  const shown = colours.order.filter((image) => colours.own[image] > 0).slice(0, 8);
+  list.replaceChildren(...shown.map((image) => {
+    const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
+    swatch.style.background = colours.imageFill(image, 1, false);
+    return element("li", { title: model.images[image].path }, swatch, model.images[image].name);
+  }));
+}
+
+function describe(model, frame, zoom) {
+  const all = model.total[0];
+  if (frame.fn < 0) {
+    return [element("strong", {}, "all"), element("span", { class: "numbers" },
+      `${milliseconds(frame.total)} in ${count(frame.samples)} samples`)];
+  }
+  const where = [model.imageOf(frame.fn) >= 0 ? model.images[model.imageOf(frame.fn)].path : "", model.place(frame.fn)];
+  const numbers = [
+    `total ${milliseconds(frame.total)} (${percent(frame.total, all)})`,
+    `self ${milliseconds(frame.self)} (${percent(frame.self, all)})`,
+    `${count(frame.samples)} samples`,
+  ];
+  if (zoom && zoom.parent && frame !== zoom) numbers.push(`${percent(frame.total, zoom.total)} of the zoomed frame`);
+  return [
+    element("strong", { class: "mono" }, model.functions.name[frame.fn]),
+    element("span", { class: "numbers" }, numbers.join("  \u00b7  ")),
+    element("span", { class: "where" }, where.filter(Boolean).join("  \u00b7  ")),
+  ];
+}
+
+class FunctionTable {
+  constructor(model, onPick) {
+    this.model = model;
+    this.onPick = onPick;
+    this.key = "self";
+    this.descending = true;
+    this.all = false;
+    this.found = null;
+    for (const head of document.querySelectorAll("#functions th[data-key]")) {
+      const button = head.querySelector("button");
+      if (button) button.addEventListener("click", () => this.sortBy(head.dataset.key));
+    }
+    byId("functions-more").addEventListener("click", () => {
+      this.all = true;
+      this.fill();
+    });
+  }
+
+  sortBy(key) {
+    this.descending = key === this.key ? !this.descending : key === "self" || key === "total";
+    this.key = key;
+    this.fill();
+  }
+
+  value(fn) {
+    if (this.key === "self") return this.model.functionSelf[fn];
+    if (this.key === "total") return this.model.functionTotal[fn];
+    if (this.key === "image") return this.model.imageName(fn);
+    return this.model.functions.name[fn];
+  }
+
+  compare(a, b) {
+    const left = this.value(a);
+    const right = this.value(b);
+    const order = left < right ? -1 : left > right ? 1 : 0;
+    return (this.descending ? -order : order) || this.model.functionTotal[b] - this.model.functionTotal[a] || a - b;
+  }
+
+  rows() {
+    const rows = [];
+    for (let fn = 0; fn < this.model.functionCount; fn++) {
+      if (this.model.functionTotal[fn] > 0 && (!this.found || this.found[fn])) rows.push(fn);
+    }
+    return rows.sort((a, b) => this.compare(a, b));
+  }
+
+  row(fn) {
+    const model = this.model;
+    const all = model.total[0];
+    const bar = element("span", { class: "meter", "aria-hidden": "true" });
+    bar.style.width = (100 * model.functionSelf[fn]) / (all || 1) + "%";
+    const name = element("button", { type: "button", class: "mono name", title: "Find it in the graph",
+      onclick: () => this.onPick(fn) }, model.functions.name[fn]);
+    return element("tr", {},
+      element("td", { class: "number" }, milliseconds(model.functionSelf[fn])),
+      element("td", { class: "number metered" }, bar, percent(model.functionSelf[fn], all)),
+      element("td", { class: "number" }, milliseconds(model.functionTotal[fn])),
+      element("td", { class: "number" }, percent(model.functionTotal[fn], all)),
+      element("td", {}, name),
+      element("td", { title: model.imageOf(fn) >= 0 ? model.images[model.imageOf(fn)].path : null }, model.imageName(fn)),
+      element("td", { class: "mono small" }, model.place(fn)));
+  }
+
+  fill() {
+    const rows = this.rows();
+    const shown = this.all ? rows : rows.slice(0, ROWS_AT_FIRST);
+    document.querySelector("#functions tbody").replaceChildren(...shown.map((fn) => this.row(fn)));
+    for (const head of document.querySelectorAll("#functions th[data-key]")) {
+      if (head.dataset.key === this.key && head.querySelector("button"))
+        head.setAttribute("aria-sort", this.descending ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    }
+    byId("functions-caption").textContent = `${count(rows.length)} functions${this.found ? " found" : ""}, ` +
+      `${milliseconds(this.model.total[0])} of CPU time. Self: in the function's own code; total: with all that it calls, ` +
+      "a sample counted once however often a function recurs.";
+    byId("functions-more").hidden = shown.length === rows.length;
+    byId("functions-more").textContent = `Show all ${count(rows.length)}`;
+  }
+}
+
+function fillMatches(model, found, onPick) {
+  const list = byId("matches");
+  list.hidden = !found;
+  if (!found) return list.replaceChildren();
+  const rows = [];
+  for (let fn = 0; fn < model.functionCount; fn++) if (found[fn] && model.functionTotal[fn] > 0) rows.push(fn);
+  rows.sort((a, b) => model.functionTotal[b] - model.functionTotal[a]);
+  const items = rows.slice(0, MATCHES_SHOWN).map((fn) => element("li", {},
+    element("button", { type: "button", class: "mono name", onclick: () => onPick(fn) }, model.functions.name[fn]),
+    element("span", { class: "numbers" }, `total ${percent(model.functionTotal[fn], model.total[0])}, self ` +
+      `${percent(model.functionSelf[fn], model.total[0])}`)));
+  if (rows.length > MATCHES_SHOWN) items.push(element("li", {}, `and ${count(rows.length - MATCHES_SHOWN)} more in the Functions view`));
+  list.replaceChildren(...items);
+}
+
+function card(title, note, ...content) {
+  return element("article", { class: "card" }, element("h2", {}, title), note ? element("p", {}, note) : null, ...content);
+}
+
+function table(head, rows) {
+  const cell = (value, column) => element("td", { class: column ? "number" : null }, value);
+  return element("table", {},
+    head ? element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))) : null,
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell)))));
+}
+
+const words = (name) => name.replace(/_/g, " ");
+
+function lossCard(summary) {
+  const ledger = summary.ledger;
+  const drops = Object.entries(ledger.dropped).filter(([, number]) => number > 0);
+  const rows = [["attempted", count(ledger.attempted), ""], ["sent", count(ledger.sent), percent(ledger.sent, ledger.attempted)]];
+  if (ledger.pending) rows.push(["not sent before the end", count(ledger.pending), percent(ledger.pending, ledger.attempted)]);
+  for (const [name, number] of drops) rows.push(["lost: " + words(name), count(number), percent(number, ledger.attempted)]);
+  if (!drops.length) rows.push(["lost", "none", ""]);
+  return card("Samples", "Each sample that was due is sent, or lost with its cause.", table(null, rows));
+}
+
+function coverageCard(summary) {
+  const rows = [
+    ["CPU time of the process", duration(summary.process_cpu_ns), ""],
+    ["that the mechanism can see", duration(summary.covered_cpu_ns), percent(summary.covered_cpu_ns, summary.process_cpu_ns)],
+    ["in samples", duration(summary.weight_ns), percent(summary.weight_ns, summary.process_cpu_ns)],
+  ];
+  for (const gap of summary.gaps) rows.push(["not seen: " + gap.name, duration(gap.cpu_ns), percent(gap.cpu_ns, summary.process_cpu_ns)]);
+  if (!summary.gaps.length) rows.push(["not seen", "nothing", ""]);
+  return card("Coverage", "Sampled time against the system's own account.", table(null, rows));
+}
+
+function costCard(summary) {
+  const { ledger } = summary;
+  return card("Cost", "What profiling took from the program.", table(null, [
+    ["agent's CPU time", duration(ledger.agent_cpu_ns), percent(ledger.agent_cpu_ns, summary.process_cpu_ns)],
+    ["a sample, median", duration(ledger.handler_ns.p50), ""],
+    ["a sample, 99th percentile", duration(ledger.handler_ns.p99), ""],
+    ["a sample, longest", duration(ledger.handler_ns.max), ""],
+    ["sleeps cut short", count(ledger.sleeps_cut_short), ""],
+    ["sent", bytes(ledger.bytes), ""],
+  ]));
+}
+
+function howCard(summary) {
+  const rate = summary.rate_hz ? decimals(summary.rate_hz, summary.rate_hz % 1 ? 1 : 0) + "\u202fHz" : "not known";
+  const cut = summary.end.cut ? " (cut: no goodbye)" : "";
+  const rows = [["mechanism", summary.mechanism || "not known"], ["rate", rate], ["end", summary.end.reason + cut]];
+  if (summary.tick_aligned) rows.push(["aligned to", "the kernel's tick"]);
+  if (summary.sessions > 1) rows.push(["sessions", count(summary.sessions)]);
+  if (summary.records_refused) rows.push(["records refused", count(summary.records_refused)]);
+  return card("How it was sampled", null, table(null, rows));
+}
+
+function stacksCard(summary) {
+  const rows = Object.entries(summary.stacks).filter(([name, number]) => number > 0 || name === "reached_root")
+    .map(([name, number]) => [name === "reached_root" ? "reached the root" : "ended: " + words(name), count(number), percent(number, summary.samples)]);
+  return card("Stacks", "Where the stacks of the samples end.", table(null, rows));
+}
+
+function threadsCard(model) {
+  const rows = model.threads.filter((thread) => thread.weight_ns > 0).slice(0, 50).map((thread) =>
+    [thread.name || "(no name)", String(thread.tid), count(thread.samples), duration(thread.weight_ns), thread.cpu_ns ? duration(thread.cpu_ns) : "\u2013"]);
+  const total = model.data.thread_total;
+  return card("Threads", total > rows.length ? `Those with the most samples, of ${count(total)} in all.` : null,
+    table(["Name", "Id", "Samples", "In samples", "By the system"], rows));
+}
+
+function imagesCard(model) {
+  const rows = model.images.map((image) => image.path || "memory without a file",
+    image.source + (image.unproven ? " (no build id to prove it)" : "")]);
+  return card("Names", "Where the functions' names come from. Code without a name is shown by its address in the file.",
+    table(["Image", "Source"], rows));
+}
+
+function fillLedger(model) {
+  const { summary } = model.data;
+  byId("ledger").replaceChildren(lossCard(summary), coverageCard(summary), costCard(summary), howCard(summary),
+    stacksCard(summary), threadsCard(model), imagesCard(model));
+}
+
+const KEYS = [
+  ["\u2190 \u2191 \u2192 \u2193", "move from frame to frame"],
+  ["Enter", "zoom to the frame in focus; click does the same"],
+  ["Backspace", "zoom out one step"],
+  ["Esc", "zoom out, clear the search"],
+  ["/  or  Ctrl F", "search; text, or /regular expression/"],
+  ["n, p", "next and previous frame found"],
+  ["r", "reversed: from the functions that used the time to their callers"],
+  ["t", "choose threads"],
+  ["1  2  3", "flame graph, functions, ledger"],
+  ["?", "this help"],
+];
+
+function fillHelp(dialog) {
+  dialog.replaceChildren(
+    element("h2", {}, "How to read and use this page"),
+    element("p", {}, "Each bar is a function; its width is the CPU time of the samples that have it on their stack. The bar below " +
+      "called the one above. Order from left to right is by time, not in time. Reversed, the functions that used the time themselves " +
+      "stand in the first row, and below each are its callers."),
+    element("p", {}, "Colours tell images apart. Hatched grey bars are no functions: they say why a stack ends there, or what is not shown. " +
+      "The address of this page holds what you see: copy it to share the view together with the file."),
+    element("table", {}, element("tbody", {}, ...KEYS.map(([key, text]) =>
+      element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, key)), element("td", {}, text))))),
+    element("button", { type: "button", onclick: () => dialog.close() }, "Close"));
+}
