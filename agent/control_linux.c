@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include "clock.h"
+#include "protocol/system_linux.h"
+#include "pump.h"
+
+#define LEAVE_MS 220u
+#define SETTLE_MS 1000u
+
+struct spipe_control spipe_control;
+
+bool spipe_control_is_own_process(void)
+{
+    return spipe_control.process_id != 0 && spipe_system(SYS_getpid) == spipe_control.process_id;
+}
+
+void spipe_control_request(uint32_t request)
+{
+    if ((atomic_fetch_or(&spipe_control.requests, request) & request) == 0)
+        spipe_futex_wake(&spipe_control.requests);
+}
+
+bool spipe_control_wait(uint32_t request, uint32_t timeout_ms)
+{
+    uint64_t end_ns = spipe_clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
+    for (;;) {
+        uint32_t requests = atomic_load(&spipe_control.requests);
+        uint64_t now_ns = spipe_clock_monotonic_ns();
+        if ((requests & request) == 0)
+            return true;
+        if (now_ns >= end_ns || atomic_load(&spipe_control.pump.tid) == 0)
+            return false;
+        spipe_futex_wait(&spipe_control.requests, requests, end_ns - now_ns);
+    }
+}
+
+void spipe_control_done(uint32_t requests)
+{
+    if ((atomic_fetch_and(&spipe_control.requests, ~requests) & requests) != 0)
+        spipe_futex_wake(&spipe_control.requests);
+}
+
+void spipe_control_leave(enum spipe_goodbye_reason reason, const char *text)
+{
+    if (atomic_load(&spipe_control.pump.tid) == 0)
+        return;
+    spipe_control.leave_text = text;
+    atomic_store(&spipe_control.leave_reason, reason);
+    spipe_control_request(SPIPE_REQUEST_LEAVE);
+    (void)spipe_thread_join(&spipe_control.pump, LEAVE_MS);
+}
+
+bool spipe_control_start_pump(void)
+{
+    atomic_store(&spipe_control.requests, 0);
+    atomic_store(&spipe_control.has_settled, 0);
+    atomic_store(&spipe_control.has_hidden, 0);
+    if (!spipe_thread_start(&spipe_control.pump, spipe_pump_run, NULL, "stackpipe"))
+        return false;
+    if (spipe_control.environment.wait) {
+        uint64_t end_ns = spipe_clock_monotonic_ns() + (uint64_t)SETTLE_MS * 1000000u;
+        for (uint64_t now_ns; (now_ns = spipe_clock_monotonic_ns()) < end_ns;) {
+            if (atomic_load(&spipe_control.has_settled) != 0)
+                break;
+            spipe_futex_wait(&spipe_control.has_settled, 0, end_ns - now_ns);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "ledger.h"
+
+#include "clock.h"
+#include "weave.h"
+
+#include <string.h>
+
+/* Entries of threads that have ended since the last Ledger, then those of the others. */
+static struct spipe_thread_ledger entries[2 * SPIPE_SLOT_COUNT + 1];
+static size_t ended_count;
+
+static uint64_t read64(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_acquire);
+}
+
+static uint64_t dropped_in_handler(const struct spipe_slot *slot)
+{
+    return read64(&slot->dropped_ring_full) + read64(&slot->dropped_pipe_full);
+}
+
+static uint64_t dropped_without_source(const struct spipe_slot *slot)
+{
+    return slot->dropped_paused + slot->dropped_no_slot + slot->dropped_blocked;
+}
+
+static uint64_t dropped_by(const struct spipe_slot *slot)
+{
+    return dropped_in_handler(slot) + dropped_without_source(slot);
+}
+
+void spipe_ledger_begin(struct spipe_session *session)
+{
+    ended_count = 0;
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        if (atomic_load(&slot->state) != SPIPE_SLOT_LIVE)
+            continue;
+        atomic_store(&slot->attempted, 0);
+        atomic_store(&slot->dropped_ring_full, 0);
+        atomic_store(&slot->dropped_pipe_full, 0);
+        atomic_store(&slot->sleeps_cut_short, 0);
+        atomic_store(&slot->unwind_faults, 0);
+        for (unsigned bucket = 0; bucket < SPIPE_LATENCY_BUCKETS; bucket++)
+            atomic_store_explicit(&slot->latency[bucket], 0, memory_order_relaxed);
+        atomic_store(&slot->latency_max_ns, 0);
+        slot->thread_id = 0;
+        slot->cpu_start_ns = spipe_clock_thread_cpu_ns(slot->tid);
+        slot->cpu_ns = slot->cpu_start_ns;
+        slot->cpu_accounted_ns = slot->cpu_start_ns;
+        slot->sent = 0;
+        slot->dropped_paused = 0;
+        slot->dropped_no_slot = 0;
+        slot->dropped_blocked = 0;
+        slot->reported = 0;
+        slot->reported_cpu_ns = slot->cpu_start_ns;
+    }
+    uint64_t agent_user_us;
+    uint64_t agent_system_us;
+    spipe_clock_process_cpu(&session->start_user_us, &session->start_system_us);
+    spipe_clock_self_cpu(&agent_user_us, &agent_system_us);
+    session->start_user_us -= agent_user_us;
+    session->start_system_us -= agent_system_us;
+    session->start_agent_us = agent_user_us + agent_system_us;
+}
+
+static uint64_t *cause_of(struct spipe_session *session, struct spipe_slot *slot)
+{
+    if (session->is_paused)
+        return &slot->dropped_paused;
+    if (slot->blocks_signal)
+        return &slot->dropped_blocked;
+    return slot->no_source ? &slot->dropped_no_slot : NULL;
+}
+
+void spipe_ledger_look(struct spipe_session *session, struct spipe_slot *slot)
+{
+    uint64_t period_ns = spipe_session_period_ns(session);
+    uint64_t cpu_ns = read64(&slot->final_cpu_ns);
+    if (cpu_ns == 0)
+        cpu_ns = spipe_clock_thread_cpu_ns(slot->tid);
+    if (cpu_ns < slot->cpu_ns)
+        return;     /* gone, or another thread with its number */
+    slot->cpu_ns = cpu_ns;
+
+    uint64_t *cause = cause_of(session, slot);
+    uint64_t periods = (cpu_ns - slot->cpu_accounted_ns) / period_ns;
+    if (cause == NULL) {
+        slot->cpu_accounted_ns = cpu_ns;
+    } else {
+        *cause += periods;
+        slot->cpu_accounted_ns += periods * period_ns;
+    }
+}
+
+static struct spipe_thread_ledger entry_of(struct spipe_slot *slot)
+{
+    /* Drops before attempts: see the handler. */
+    struct spipe_thread_ledger entry = {
+        .thread_id = slot->thread_id,
+        .sent = slot->sent,
+        .cpu_us = (slot->cpu_ns - slot->cpu_start_ns) / 1000u,
+        .dropped_ring_full = read64(&slot->dropped_ring_full),
+        .dropped_pipe_full = read64(&slot->dropped_pipe_full),
+        .dropped_paused = slot->dropped_paused,
+        .dropped_no_slot = slot->dropped_no_slot,
+        .dropped_blocked = slot->dropped_blocked,
+    };
+    entry.attempted = read64(&slot->attempted) + dropped_without_source(slot);
+    uint64_t settled = entry.sent + entry.dropped_ring_full + entry.dropped_pipe_full + dropped_without_source(slot);
+    entry.pending = entry.attempted - settled;
+    slot->reported = entry.attempted;
+    slot->reported_cpu_ns = slot->cpu_ns;
+    return entry;
+}
+
+static bool has_changed(const struct spipe_slot *slot)
+{
+    return slot->cpu_ns != slot->reported_cpu_ns ||
+           read64(&slot->attempted) + dropped_without_source(slot) != slot->reported;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- totals */
+
+static void add_slot(struct spipe_ended_totals *totals, const struct spipe_slot *slot)
+{
+    totals->cpu_ns += slot->cpu_ns - slot->cpu_start_ns;
+    totals->sent += slot->sent;
+    totals->dropped += dropped_by(slot);
+    totals->sleeps_cut_short += read64(&slot->sleeps_cut_short);
+    totals->unwind_faults += read64(&slot->unwind_faults);
+    for (unsigned i = 0; i < SPIPE_LATENCY_BUCKETS; i++)
+        totals->latency[i] += atomic_load_explicit(&slot->latency[i], memory_order_relaxed);
+    uint32_t max_ns = atomic_load_explicit(&slot->latency_max_ns, memory_order_relaxed);
+    if (max_ns > totals->latency_max_ns)
+        totals->latency_max_ns = max_ns;
+}
+
+static struct spipe_ended_totals totals_of(const struct spipe_session *session)
+{
+    struct spipe_ended_totals totals = session->ended;
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        const struct spipe_slot *slot = spipe_slot_get(i);
+        uint32_t state = atomic_load(&slot->state);
+        if (state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED)
+            add_slot(&totals, slot);
+    }
+    return totals;
+}
+
+static uint32_t bucket_end_ns(unsigned bucket)
+{
+    if (bucket < 4)
+        return bucket;
+    unsigned octave = (bucket - 4) / 4 + 2;
+    uint64_t end = ((uint64_t)4 + (bucket - 4) % 4 + 1) << (octave - 2);
+    return end > UINT32_MAX ? UINT32_MAX : (uint32_t)end;
+}
+
+/* The upper end of the bucket that holds the given share of all times. */
+static uint32_t percentile(const struct spipe_ended_totals *totals, uint64_t per_thousand)
+{
+    uint64_t all = 0;
+    uint64_t so_far = 0;
+    for (unsigned i = 0; i < SPIPE_LATENCY_BUCKETS; i++)
+        all += totals->latency[i];
+    for (unsigned i = 0; i < SPIPE_LATENCY_BUCKETS && all > 0; i++) {
+        so_far += totals->latency[i];
+        if (so_far * 1000u >= all * per_thousand)
+            return bucket_end_ns(i) < totals->latency_max_ns ? bucket_end_ns(i) : totals->latency_max_ns;
+    }
+    return 0;
+}
+
+/* CPU time of threads that never had a slot, in periods: what the process used and no thread that we know did. One period for each
+ * known thread may be the clocks' own disagreement. */
+static uint64_t unknown_periods(struct spipe_session *session, const struct spipe_ended_totals *totals,
+                                uint64_t process_us)
+{
+    uint64_t known_us = totals->cpu_ns / 1000u;
+    uint64_t tolerance_us = process_us / 100u + 2u * session->settings.applied.cpu_period_us;
+    if (process_us > known_us + tolerance_us) {
+        uint64_t periods = (process_us - known_us) / session->settings.applied.cpu_period_us;
+        if (periods > session->unknown_cpu_reported)
+            session->unknown_cpu_reported = periods;
+    }
+    return session->unknown_cpu_reported;
+}
+
+static void fill_process_cpu(struct spipe_session *session, struct spipe_ledger *ledger)
+{
+    uint64_t agent_user_us;
+    uint64_t agent_system_us;
+    spipe_clock_process_cpu(&ledger->process_user_us, &ledger->process_system_us);
+    spipe_clock_self_cpu(&agent_user_us, &agent_system_us);
+    uint64_t watcher_us = spipe_sampler_own_cpu_ns() / 1000u;
+    uint64_t user_us = session->start_user_us + agent_user_us;
+    uint64_t system_us = session->start_system_us + agent_system_us + watcher_us;
+    ledger->process_user_us = ledger->process_user_us > user_us ? ledger->process_user_us - user_us : 0;
+    ledger->process_system_us = ledger->process_system_us > system_us ? ledger->process_system_us - system_us : 0;
+    ledger->agent_cpu_us = agent_user_us + agent_system_us + watcher_us - session->start_agent_us;
+}
+
+static void put(struct spipe_session *session, const struct spipe_thread_ledger *thread, size_t count)
+{
+    struct spipe_ended_totals totals = totals_of(session);
+    struct spipe_ledger ledger = {
+        .time = spipe_session_time(session, spipe_clock_monotonic_ns()),
+        .complete_until = session->complete_until,
+        .thread = thread,
+        .thread_count = count,
+        .bytes_sent = spipe_outbox_sent(session->outbox),
+        .handler_p50_ns = percentile(&totals, 500),
+        .handler_p99_ns = percentile(&totals, 990),
+        .handler_max_ns = totals.latency_max_ns,
+        .unwind_faults = (uint32_t)totals.unwind_faults,
+        .sleeps_cut_short = (uint32_t)totals.sleeps_cut_short,
+        .unix_us = spipe_clock_real_ns() / 1000u,
+    };
+    fill_process_cpu(session, &ledger);
+    struct spipe_record record = {.kind = SPIPE_RECORD_LEDGER, .ledger = ledger};
+    spipe_session_put(session, &record);
+}
+
+static void put_unknown(struct spipe_session *session, struct spipe_thread_ledger *entry)
+{
+    struct spipe_ended_totals totals = totals_of(session);
+    struct spipe_ledger ledger = {0};
+    fill_process_cpu(session, &ledger);
+    uint64_t periods = unknown_periods(session, &totals, ledger.process_user_us + ledger.process_system_us);
+    *entry = (struct spipe_thread_ledger){.attempted = periods, .dropped_no_slot = periods};
+    entry->cpu_us = periods * session->settings.applied.cpu_period_us;
+}
+
+/* A thread that nothing was attempted for is not told of one by one; its CPU time is in the totals. */
+static bool has_account(struct spipe_session *session, struct spipe_slot *slot)
+{
+    if (slot->thread_id == 0 && read64(&slot->attempted) + dropped_without_source(slot) > 0)
+        spipe_weave_announce_thread(session, slot);
+    return slot->thread_id != 0;
+}
+
+void spipe_ledger_put(struct spipe_session *session)
+{
+    size_t count = ended_count;
+    ended_count = 0;
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        uint32_t state = atomic_load(&slot->state);
+        if (state != SPIPE_SLOT_LIVE && state != SPIPE_SLOT_ENDED)
+            continue;
+        spipe_ledger_look(session, slot);
+        if (has_changed(slot) && has_account(session, slot))
+            entries[count++] = entry_of(slot);
+    }
+    put_unknown(session, &entries[count]);
+    if (entries[count].attempted > 0)
+        count++;
+    put(session, entries, count);
+}
+
+void spipe_ledger_end_slot(struct spipe_session *session, struct spipe_slot *slot)
+{
+    spipe_ledger_look(session, slot);
+    if (has_account(session, slot))
+        entries[ended_count++] = entry_of(slot);
+    add_slot(&session->ended, slot);
+    if (ended_count == SPIPE_SLOT_COUNT) {
+        size_t count = ended_count;
+        ended_count = 0;
+        put(session, entries, count);
+    }
+}
+
+uint64_t spipe_ledger_dropped(const struct spipe_session *session)
+{
+    return totals_of(session).dropped + session->unknown_cpu_reported;
+}

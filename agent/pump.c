@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "pump.h"
+
+#include "clock.h"
+#include "commands.h"
+#include "control.h"
+#include "descriptors.h"
+#include "greeting.h"
+#include "handler.h"
+#include "handshake.h"
+#include "images.h"
+#include "ledger.h"
+#include "log.h"
+#include "marks.h"
+#include "protocol/decode.h"
+#include "protocol/message.h"
+#include "protocol/status.h"
+#include "sampling.h"
+#include "signals.h"
+#include "text_dialect.h"
+#include "threads.h"
+#include "user.h"
+#include "weave.h"
+
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define LEDGER_INTERVAL_NS (1000 * NS_PER_MS)
+#define GOODBYE_NS (200 * NS_PER_MS)
+/* While tables are missing or rings fill up. */
+#define SHORT_WAIT_MS 2u
+/* An idle session wakes only for commands and its ledger. */
+#define IDLE_WAIT_MS 100u
+#define PIPE_WAIT_MS 10u
+#define RECONNECT_FIRST_MS 100u
+#define RECONNECT_LAST_MS 5000u
+
+struct pump {
+    struct spipe_session session;
+    struct spipe_handshake handshake;
+    enum spipe_goodbye_reason goodbye;
+    const char *goodbye_text;
+    bool is_over;                   /* this session */
+    bool may_reconnect;
+    uint32_t wait_ms;
+    uint64_t next_ledger_ns;
+    uint64_t next_checkpoint_ns;
+    uint64_t stop_ns;               /* 0: never */
+};
+
+static struct pump pump;
+
+void spipe_session_put(struct spipe_session *session, const struct spipe_record *record)
+{
+    if (session->failure != 0 || session->is_text)
+        return;
+    session->failure = spipe_outbox_put_record(session->outbox, record);
+}
+
+static void settle(void)
+{
+    if (atomic_exchange(&spipe_control.has_settled, 1) == 0)
+        spipe_futex_wake(&spipe_control.has_settled);
+}
+
+static void end_session(enum spipe_goodbye_reason reason, const char *text)
+{
+    if (pump.is_over)
+        return;
+    pump.is_over = true;
+    pump.goodbye = reason;
+    pump.goodbye_text = text;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- beginning */
+
+static bool take_memory(struct spipe_session *session)
+{
+    session->outbox = spipe_outbox_new((size_t)session->settings.applied.buffer_kib * 1024u);
+    if (session->intern == NULL)
+        session->intern = spipe_intern_new();
+    if (session->weave == NULL)
+        session->weave = spipe_weave_new();
+    if (session->outbox != NULL && session->intern != NULL && session->weave != NULL && spipe_images_init())
+        return true;
+    spipe_log("no memory for a session", NULL);
+    return false;
+}
+
+static void restart_session(struct spipe_session *session)
+{
+    struct spipe_intern *intern = session->intern;
+    struct spipe_weave *weave = session->weave;
+    memset(session, 0, sizeof *session);
+    session->intern = intern;
+    session->weave = weave;
+    session->settings.applied.token = "";
+    if (intern != NULL)
+        spipe_intern_reset(intern);
+    spipe_marks_reset();
+}
+
+static void set_times(struct spipe_session *session)
+{
+    const struct spipe_configuration *applied = &session->settings.applied;
+    uint64_t now_ns = spipe_clock_monotonic_ns();
+    pump.next_ledger_ns = now_ns + LEDGER_INTERVAL_NS;
+    pump.next_checkpoint_ns = applied->checkpoint_interval_ms == 0 ? UINT64_MAX
+                                                                    : now_ns + applied->checkpoint_interval_ms * NS_PER_MS;
+    pump.stop_ns = applied->stop_after_ms == 0 ? UINT64_MAX : now_ns + applied->stop_after_ms * NS_PER_MS;
+    pump.wait_ms = SHORT_WAIT_MS;
+}
+
+static bool begin_session(struct spipe_session *session)
+{
+    const struct spipe_handshake *handshake = &pump.handshake;
+    session->pipe = handshake->pipe;
+    session->is_text = handshake->is_text;
+    session->is_held = handshake->asked.hold && !handshake->is_text;
+    spipe_greeting_begin(session);
+    spipe_sampling_plan_settings(session, &handshake->asked);
+    if (!take_memory(session))
+        return false;
+    spipe_images_forget_ids();
+    spipe_weave_begin(session);
+    if (!session->is_held)
+        spipe_sampling_plan(session, &handshake->asked);
+    if (session->is_text) {
+        spipe_text_dialect_hello(session, handshake->ignored_count);
+    } else {
+        session->failure = spipe_outbox_put(session->outbox, spipe_preface, SPIPE_PREFACE_LEN);
+        spipe_greeting_put_hello(session);
+        if (!session->is_held)
+            spipe_greeting_put_applied(session);
+    }
+    session->failure = session->failure != 0 ? session->failure : spipe_outbox_write(session->outbox, &session->pipe);
+    if (session->failure != 0) {
+        spipe_log("the host does not read", spipe_status_message(session->failure));
+        return false;
+    }
+    spipe_threads_scan(session, (int)atomic_load(&spipe_control.pump.tid));
+    spipe_ledger_begin(session);
+    if (!session->is_held)
+        spipe_sampling_start(session);
+    set_times(session);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- the rounds */
+
+static void take_message(struct spipe_session *session, struct spipe_bytes message)
+{
+    struct spipe_host_record record;
+    int status = spipe_decode_host_record(message, &pump.handshake.arena, &record);
+    if (status < 0) {
+        end_session(SPIPE_GOODBYE_AGENT_FAILED, "the host sent a message that cannot be decoded");
+        return;
+    }
+    if (record.kind != SPIPE_HOST_RECORD_COMMAND)
+        return;     /* a second configuration, or a kind of a later version */
+    if (spipe_commands_do(session, &record.command) == SPIPE_COMMAND_ENDS_SESSION) {
+        pump.may_reconnect = !record.command.do_not_reconnect;
+        end_session(SPIPE_GOODBYE_TOLD_TO_STOP, "");
+    }
+    set_times(session);
+}
+
+static void read_host(struct spipe_session *session)
+{
+    struct spipe_handshake *handshake = &pump.handshake;
+    while (!handshake->is_input_over && !pump.is_over) {
+        size_t room;
+        size_t len = 0;
+        void *space = spipe_message_reader_space(&handshake->reader, &room);
+        int status = spipe_pipe_read(&session->pipe, space, room, &len);
+        if (status == SPIPE_E_AGAIN)
+            return;
+        handshake->is_input_over = status < 0;
+        if (status == SPIPE_E_CLOSED)
+            session->failure = status;
+        if (status < 0 || session->is_text)
+            continue;
+        spipe_message_reader_fed(&handshake->reader, len);
+        struct spipe_bytes message;
+        while (!pump.is_over && (status = spipe_message_reader_next(&handshake->reader, &message)) == 0)
+            take_message(session, message);
+        if (status < 0 && status != SPIPE_E_AGAIN)
+            end_session(SPIPE_GOODBYE_AGENT_FAILED, "the host sent a message over the limit, or none at all");
+    }
+}
+
+static void move_signal(struct spipe_session *session)
+{
+    bool was_on = spipe_sampler_is_on();
+    spipe_sampling_stop(session);
+    if (spipe_signals_take() == 0)
+        session->mechanism = SPIPE_MECHANISM_NONE;
+    if (was_on)
+        spipe_sampling_start(session);
+}
+
+static void serve_requests(struct spipe_session *session)
+{
+    uint32_t requests = atomic_load(&spipe_control.requests);
+    if (requests & SPIPE_REQUEST_LEAVE)
+        end_session((enum spipe_goodbye_reason)atomic_load(&spipe_control.leave_reason), spipe_control.leave_text);
+    if (requests & SPIPE_REQUEST_MOVE_SIGNAL)
+        move_signal(session);
+    spipe_control_done(requests & ~(uint32_t)SPIPE_REQUEST_LEAVE);
+}
+
+static void keep_time(struct spipe_session *session)
+{
+    uint64_t now_ns = spipe_clock_monotonic_ns();
+    if (now_ns >= pump.stop_ns)
+        end_session(SPIPE_GOODBYE_TIME_IS_UP, "");
+    if (now_ns >= pump.next_checkpoint_ns) {
+        pump.next_checkpoint_ns = now_ns + session->settings.applied.checkpoint_interval_ms * NS_PER_MS;
+        spipe_weave_checkpoint(session);
+    }
+    if (now_ns < pump.next_ledger_ns || spipe_outbox_room(session->outbox) < SPIPE_OUTBOX_RESERVE / 2)
+        return;
+    /* Missed seconds, after a stop of the process say, are not made up for. */
+    pump.next_ledger_ns = now_ns + LEDGER_INTERVAL_NS;
+    int tid = (int)atomic_load(&spipe_control.pump.tid);
+    spipe_threads_scan(session, tid);
+    if (spipe_threads_none_left(tid))
+        end_session(SPIPE_GOODBYE_TARGET_EXITS, "the last thread has ended");
+    spipe_user_follow();
+    spipe_threads_refresh(session);
+    spipe_weave_look_at_images(session, true);
+    if (spipe_sampler_is_on() && !spipe_signals_is_ours()) {
+        spipe_signals_avoid(spipe_signals_current());
+        move_signal(session);
+    }
+    if (!session->is_text)
+        spipe_ledger_put(session);
+}
+
+static void set_wait(const struct spipe_session *session, bool is_unsettled)
+{
+    uint32_t longest = session->settings.applied.flush_interval_ms;
+    if (session->is_held || session->is_paused || session->mechanism == SPIPE_MECHANISM_NONE)
+        pump.wait_ms = IDLE_WAIT_MS;
+    else if (is_unsettled)
+        pump.wait_ms = SHORT_WAIT_MS;
+    else if (pump.wait_ms < longest)
+        pump.wait_ms *= 2;
+    if (pump.wait_ms > longest && pump.wait_ms != IDLE_WAIT_MS)
+        pump.wait_ms = longest;
+}
+
+/* Rings that were half full are looked at twice as often. */
+static void shorten_wait(uint32_t fill_percent)
+{
+    if (fill_percent > 40 && pump.wait_ms > SHORT_WAIT_MS)
+        pump.wait_ms /= 4;
+    if (pump.wait_ms < SHORT_WAIT_MS)
+        pump.wait_ms = SHORT_WAIT_MS;
+}
+
+static void wait_for_work(struct spipe_session *session)
+{
+    uint32_t events;
+    if (spipe_outbox_fill(session->outbox) > 0)
+        (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_WRITABLE, -1,
+                              pump.wait_ms < PIPE_WAIT_MS ? pump.wait_ms : PIPE_WAIT_MS, &events);
+    else
+        spipe_futex_wait(&spipe_control.requests, 0, pump.wait_ms * NS_PER_MS);
+}
+
+static void run_round(struct spipe_session *session)
+{
+    bool is_unsettled = false;
+    serve_requests(session);
+    read_host(session);
+    if (!session->is_held) {
+        uint32_t fill_percent = spipe_weave_fill_percent();
+        is_unsettled = spipe_weave_drain(session);
+        spipe_marks_drain(session);
+        spipe_threads_tend(session);
+        set_wait(session, is_unsettled);
+        shorten_wait(fill_percent);
+    } else {
+        set_wait(session, false);
+    }
+    keep_time(session);
+    if (session->failure == 0 && !spipe_descriptors_are_ours(&session->pipe))
+        session->failure = SPIPE_E_CANCELLED;
+    if (session->failure == 0)
+        session->failure = spipe_outbox_write(session->outbox, &session->pipe);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- ending */
+
+static bool has_pending(void)
+{
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        if (atomic_load(&slot->state) == SPIPE_SLOT_FREE)
+            continue;
+        if (spipe_ring_fill(&slot->ring) > 0 || atomic_load(&slot->epoch) % 2 != 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_all(struct spipe_session *session, uint64_t end_ns)
+{
+    uint32_t events;
+    while (session->failure == 0 && spipe_outbox_fill(session->outbox) > 0 && spipe_clock_monotonic_ns() < end_ns) {
+        session->failure = spipe_outbox_write(session->outbox, &session->pipe);
+        if (session->failure == 0 && spipe_outbox_fill(session->outbox) > 0)
+            (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_WRITABLE, -1, PIPE_WAIT_MS, &events);
+    }
+}
+
+static void put_goodbye(struct spipe_session *session)
+{
+    if (session->is_text) {
+        spipe_text_dialect_goodbye(session, pump.goodbye, spipe_ledger_dropped(session));
+        return;
+    }
+    spipe_ledger_put(session);
+    struct spipe_record record = {
+        .kind = SPIPE_RECORD_GOODBYE,
+        .goodbye = {pump.goodbye, pump.goodbye_text, session->samples_sent, spipe_ledger_dropped(session)}};
+    spipe_session_put(session, &record);
+}
+
+/* The host closes as soon as it has the Goodbye; closing earlier, with its words unread, could cost it the end of the stream. */
+static void await_close(struct spipe_session *session, uint64_t end_ns)
+{
+    char rest[4096];
+    spipe_pipe_shut_write(&session->pipe);
+    for (uint64_t now_ns; (now_ns = spipe_clock_monotonic_ns()) < end_ns;) {
+        size_t len;
+        uint32_t events;
+        int status = spipe_pipe_read(&session->pipe, rest, sizeof rest, &len);
+        if (status < 0 && status != SPIPE_E_AGAIN)
+            return;
+        if (status == SPIPE_E_AGAIN)
+            (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_READABLE, -1, (uint32_t)((end_ns - now_ns) / NS_PER_MS) + 1,
+                                  &events);
+    }
+}
+
+static void finish_session(struct spipe_session *session)
+{
+    uint64_t end_ns = spipe_clock_monotonic_ns() + GOODBYE_NS;
+    spipe_sampling_stop(session);
+    while (!session->is_held && session->failure == 0 && spipe_clock_monotonic_ns() < end_ns) {
+        (void)spipe_weave_drain(session);
+        session->failure = spipe_outbox_write(session->outbox, &session->pipe);
+        if (!has_pending())
+            break;
+        spipe_futex_wait(&spipe_control.has_settled, 1, NS_PER_MS);
+    }
+    spipe_weave_discard();
+    if (session->failure == 0) {
+        put_goodbye(session);
+        write_all(session, end_ns);
+    }
+    if (session->failure == 0)
+        await_close(session, end_ns);
+    else
+        spipe_log("the session was cut", spipe_status_message(session->failure));
+}
+
+static void close_session(struct spipe_session *session)
+{
+    atomic_store(&spipe_control.is_active, 0);
+    spipe_weave_discard();
+    if (spipe_descriptors_are_ours(&session->pipe))
+        spipe_pipe_close(&session->pipe);
+    spipe_outbox_free(session->outbox);
+    session->outbox = NULL;
+}
+
+static void run_session(struct spipe_session *session)
+{
+    if (begin_session(session)) {
+        settle();
+        while (!pump.is_over && session->failure == 0) {
+            run_round(session);
+            if (!pump.is_over && session->failure == 0)
+                wait_for_work(session);
+        }
+        finish_session(session);
+    }
+    close_session(session);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- the whole */
+
+static bool is_told_to_leave(void)
+{
+    return (atomic_load(&spipe_control.requests) & SPIPE_REQUEST_LEAVE) != 0;
+}
+
+static void wait_before_retry(uint32_t *wait_ms)
+{
+    spipe_futex_wait(&spipe_control.requests, 0, *wait_ms * NS_PER_MS);
+    *wait_ms = *wait_ms * 2 > RECONNECT_LAST_MS ? RECONNECT_LAST_MS : *wait_ms * 2;
+}
+
+/* Looks for the host again for as long as it asked, after a connection that was lost. */
+static bool connect_again(uint32_t reconnect_ms)
+{
+    uint64_t end_ns = spipe_clock_monotonic_ns() + reconnect_ms * NS_PER_MS;
+    uint32_t wait_ms = RECONNECT_FIRST_MS;
+    while (!is_told_to_leave() && spipe_clock_monotonic_ns() < end_ns) {
+        if (spipe_handshake_run(&pump.handshake))
+            return true;
+        wait_before_retry(&wait_ms);
+    }
+    return false;
+}
+
+void spipe_pump_run(void *unused)
+{
+    (void)unused;
+    spipe_handshake_init(&pump.handshake);
+    atomic_store(&spipe_control.has_hidden, spipe_descriptors_hide(&pump.handshake.endpoint) ? 1 : 2);
+    spipe_futex_wake(&spipe_control.has_hidden);
+    spipe_greeting_init();
+
+    bool is_connected = spipe_handshake_run(&pump.handshake);
+    while (is_connected) {
+        restart_session(&pump.session);
+        pump.is_over = false;
+        pump.may_reconnect = true;
+        run_session(&pump.session);
+        uint32_t reconnect_ms = pump.session.settings.applied.reconnect_ms;
+        bool was_lost = pump.session.failure != 0 || pump.goodbye == SPIPE_GOODBYE_AGENT_FAILED;
+        is_connected = was_lost && pump.may_reconnect && reconnect_ms > 0 && !is_told_to_leave() &&
+                       connect_again(reconnect_ms);
+    }
+    settle();
+    spipe_control_done(UINT32_MAX);
+}

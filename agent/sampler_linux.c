@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#include "sampler.h"
+
+#include "clock.h"
+#include "files.h"
+#include "handler.h"
+#include "protocol/system_linux.h"
+#include "thread.h"
+
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define SIGNAL_TO_THREAD 4      /* SIGEV_THREAD_ID */
+#define SET_SIGNAL 10           /* F_SETSIG */
+#define SET_OWNER 15            /* F_SETOWN_EX */
+#define OWNER_IS_THREAD 0       /* F_OWNER_TID */
+
+/* What slots are armed for. The generation changes with each start and stop: who arms looks at it before and after. */
+static struct {
+    _Atomic uint32_t generation;
+    _Atomic uint32_t mechanism;
+    _Atomic uint64_t period_ns;
+    _Atomic int signal_number;
+    _Atomic int32_t timers_left;    /* timers take the user's pending signals, which are not ours to use up */
+} plan;
+
+static struct spipe_agent_thread watcher;
+static _Atomic uint32_t watcher_stop;
+
+const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism)
+{
+    static const char *const names[] = {"none", "thread-cpu-timer", "perf-cpu-clock", "signal-runnable"};
+    return names[mechanism];
+}
+
+/* ------------------------------------------------------------------------------------------------------------- timers */
+
+/* The kernel's struct sigevent. */
+struct signal_event {
+    void *value;
+    int32_t signal_number;
+    int32_t notify;
+    int32_t tid;
+    int32_t rest[11];
+};
+
+/* A first expiry at random within the period: else threads that live for less than a period would never be seen, and those that
+ * start together would be sampled together. */
+static uint64_t random_phase(const struct spipe_slot *slot, uint64_t period_ns)
+{
+    uint64_t mixed = (spipe_clock_monotonic_ns() ^ ((uint64_t)(uint32_t)slot->tid << 32)) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed ^= mixed >> 29;
+    mixed *= UINT64_C(0xbf58476d1ce4e5b9);
+    return 1 + (mixed >> 11) % period_ns;
+}
+
+static bool arm_timer(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
+{
+    if (atomic_fetch_sub(&plan.timers_left, 1) <= 0) {
+        atomic_fetch_add(&plan.timers_left, 1);
+        return false;
+    }
+    struct signal_event event = {spipe_slot_signal_value(slot), signal_number, SIGNAL_TO_THREAD, slot->tid, {0}};
+    int timer_id = -1;
+    if (spipe_system(SYS_timer_create, spipe_clock_of_thread(slot->tid), &event, &timer_id) < 0) {
+        atomic_fetch_add(&plan.timers_left, 1);
+        return false;
+    }
+    uint64_t first_ns = random_phase(slot, period_ns);
+    struct itimerspec times = {{(time_t)(period_ns / 1000000000u), (long)(period_ns % 1000000000u)},
+                               {(time_t)(first_ns / 1000000000u), (long)(first_ns % 1000000000u)}};
+    (void)spipe_system(SYS_timer_settime, timer_id, 0, &times, NULL);
+    atomic_store(&slot->timer_id, timer_id);
+    return true;
+}
+
+static void disarm_timer(struct spipe_slot *slot)
+{
+    int timer_id = atomic_exchange(&slot->timer_id, -1);
+    if (timer_id < 0)
+        return;
+    (void)spipe_system(SYS_timer_delete, timer_id);
+    atomic_fetch_add(&plan.timers_left, 1);
+}
+
+/* An eighth of what the user may have pending. */
+static int32_t timer_limit(void)
+{
+    struct rlimit limit;
+    if (spipe_system(SYS_getrlimit, RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur / 8 > SPIPE_SLOT_COUNT)
+        return SPIPE_SLOT_COUNT;
+    return (int32_t)(limit.rlim_cur / 8);
+}
+
+/* --------------------------------------------------------------------------------------------------------------- perf */
+
+static long open_event(int tid, uint64_t period_ns)
+{
+    struct perf_event_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.type = PERF_TYPE_SOFTWARE;
+    attr.size = PERF_ATTR_SIZE_VER5;
+    attr.config = PERF_COUNT_SW_CPU_CLOCK;
+    attr.sample_period = period_ns;
+    attr.disabled = 1;
+    attr.exclude_kernel = 1;
+    attr.exclude_hv = 1;
+    attr.wakeup_events = 1;
+    return spipe_system(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static bool arm_event(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
+{
+    struct {
+        int32_t type;
+        int32_t tid;
+    } owner = {OWNER_IS_THREAD, slot->tid};
+    long event = open_event(slot->tid, period_ns);
+    if (event < 0)
+        return false;
+    if (event >= SPIPE_HANDLER_DESCRIPTORS || spipe_system(SYS_fcntl, event, SET_SIGNAL, signal_number) < 0 ||
+        spipe_system(SYS_fcntl, event, SET_OWNER, &owner) < 0 ||
+        spipe_system(SYS_fcntl, event, F_SETFL, O_NONBLOCK | O_ASYNC) < 0) {
+        (void)spipe_system(SYS_close, event);
+        return false;
+    }
+    slot->source_descriptor = (int32_t)event;
+    atomic_store(&spipe_handler_descriptor_slot[event], (uint16_t)(slot->index + 1));
+    (void)spipe_system(SYS_ioctl, event, PERF_EVENT_IOC_ENABLE, 0);
+    return true;
+}
+
+static void disarm_event(struct spipe_slot *slot)
+{
+    if (slot->source_descriptor < 0)
+        return;
+    (void)spipe_system(SYS_ioctl, slot->source_descriptor, PERF_EVENT_IOC_DISABLE, 0);
+    (void)spipe_system(SYS_close, slot->source_descriptor);
+    atomic_store(&spipe_handler_descriptor_slot[slot->source_descriptor], 0);
+    slot->source_descriptor = -1;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ watcher */
+
+static bool is_running(struct spipe_slot *slot)
+{
+    char text[256];
+    if (slot->stat_descriptor < 0) {
+        char path[64];
+        struct spipe_text name;
+        spipe_text_init(&name, path, sizeof path);
+        spipe_text_add(&name, "/proc/self/task/");
+        spipe_text_add_number(&name, (uint64_t)slot->tid);
+        spipe_text_add(&name, "/stat");
+        slot->stat_descriptor = (int32_t)spipe_system(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    }
+    long len = spipe_system(SYS_pread64, slot->stat_descriptor, text, sizeof text, 0);
+    /* The state follows the name, which may itself hold brackets. */
+    for (long i = len < 64 ? len : 64; i-- > 0;) {
+        if (text[i] == ')' && i + 2 < len)
+            return text[i + 2] == 'R';
+    }
+    return false;
+}
+
+static void signal_thread(struct spipe_slot *slot, uint32_t weight, int signal_number)
+{
+    /* A signal still on its way takes the weight along. */
+    if (atomic_fetch_add(&slot->signal_weight, weight) != 0)
+        return;
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = signal_number;
+    info.si_code = SI_QUEUE;
+    info.si_value.sival_ptr = spipe_slot_signal_value(slot);
+    if (spipe_system(SYS_rt_tgsigqueueinfo, spipe_system(SYS_getpid), slot->tid, signal_number, &info) < 0)
+        atomic_exchange(&slot->signal_weight, 0);
+}
+
+static void watch_slot(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
+{
+    uint64_t cpu_ns = spipe_clock_thread_cpu_ns(slot->tid);
+    if (slot->cpu_signalled_ns == 0)
+        slot->cpu_signalled_ns = cpu_ns == 0 ? 0 : cpu_ns - random_phase(slot, period_ns) % (cpu_ns + 1);
+    if (cpu_ns < slot->cpu_signalled_ns + period_ns || !is_running(slot))
+        return;
+    uint64_t periods = (cpu_ns - slot->cpu_signalled_ns) / period_ns;
+    slot->cpu_signalled_ns += periods * period_ns;
+    signal_thread(slot, (uint32_t)periods, signal_number);
+}
+
+static void run_watcher(void *argument)
+{
+    (void)argument;
+    uint64_t period_ns = atomic_load(&plan.period_ns);
+    int signal_number = atomic_load(&plan.signal_number);
+    uint64_t next_ns = spipe_clock_monotonic_ns();
+    while (atomic_load(&watcher_stop) == 0) {
+        for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+            struct spipe_slot *slot = spipe_slot_get(i);
+            if (atomic_load_explicit(&slot->state, memory_order_acquire) == SPIPE_SLOT_LIVE)
+                watch_slot(slot, period_ns, signal_number);
+        }
+        /* Missed rounds, after a stop of the process say, are not made up for. */
+        uint64_t now_ns = spipe_clock_monotonic_ns();
+        next_ns += period_ns;
+        if (next_ns < now_ns)
+            next_ns = now_ns;
+        else
+            spipe_futex_wait(&watcher_stop, 0, next_ns - now_ns);
+    }
+}
+
+static void close_states(void)
+{
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        if (slot->stat_descriptor >= 0)
+            (void)spipe_system(SYS_close, slot->stat_descriptor);
+        slot->stat_descriptor = -1;
+        slot->cpu_signalled_ns = 0;
+    }
+}
+
+static void stop_watcher(void)
+{
+    atomic_store(&watcher_stop, 1);
+    spipe_futex_wake(&watcher_stop);
+    (void)spipe_thread_join(&watcher, 1000);
+    close_states();
+}
+
+/* ---------------------------------------------------------------------------------------------------------- the whole */
+
+enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns)
+{
+    if (period_ns >= spipe_clock_tick_ns())
+        return SPIPE_MECHANISM_THREAD_CPU_TIMER;
+    long event = open_event((int)spipe_system(SYS_gettid), period_ns);
+    if (event < 0)
+        return SPIPE_MECHANISM_SIGNAL_RUNNABLE;
+    (void)spipe_system(SYS_close, event);
+    return SPIPE_MECHANISM_PERF_CPU_CLOCK;
+}
+
+bool spipe_sampler_is_on(void)
+{
+    return atomic_load(&plan.mechanism) != SPIPE_MECHANISM_NONE;
+}
+
+bool spipe_sampler_needs_pump(void)
+{
+    return atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_CPU_CLOCK;
+}
+
+/* Events are descriptors of the pump's own table, which only the pump may touch. */
+static void disarm_locked(struct spipe_slot *slot, enum spipe_armer armer)
+{
+    disarm_timer(slot);
+    if (armer == SPIPE_ARMED_BY_PUMP)
+        disarm_event(slot);
+    atomic_fetch_add(&slot->arming, 1);
+}
+
+static void arm_locked(struct spipe_slot *slot, enum spipe_armer armer)
+{
+    uint64_t period_ns = atomic_load(&plan.period_ns);
+    int signal_number = atomic_load(&plan.signal_number);
+    uint32_t mechanism = atomic_load(&plan.mechanism);
+    bool has_source = true;
+    if (mechanism == SPIPE_MECHANISM_THREAD_CPU_TIMER)
+        has_source = arm_timer(slot, period_ns, signal_number);
+    else if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && armer == SPIPE_ARMED_BY_PUMP)
+        has_source = arm_event(slot, period_ns, signal_number);
+    slot->no_source = !has_source;
+}
+
+/* Whoever holds the lock follows the plan until it no longer changes, so one who finds it held may go away. */
+void spipe_sampler_arm(struct spipe_slot *slot, enum spipe_armer armer)
+{
+    for (;;) {
+        uint32_t generation = atomic_load(&plan.generation);
+        if (atomic_exchange(&slot->arm_lock, 1) != 0)
+            return;
+        disarm_locked(slot, armer);
+        if (!slot->blocks_signal && atomic_load(&slot->state) == SPIPE_SLOT_LIVE)
+            arm_locked(slot, armer);
+        atomic_store(&slot->arm_lock, 0);
+        if (generation == atomic_load(&plan.generation))
+            return;
+    }
+}
+
+bool spipe_sampler_is_missing(const struct spipe_slot *slot)
+{
+    return spipe_sampler_needs_pump() && slot->source_descriptor < 0 && !slot->no_source && !slot->blocks_signal;
+}
+
+void spipe_sampler_thread_ends(struct spipe_slot *slot)
+{
+    disarm_timer(slot);
+}
+
+void spipe_sampler_disarm(struct spipe_slot *slot)
+{
+    disarm_locked(slot, SPIPE_ARMED_BY_PUMP);
+}
+
+static void follow_plan(void)
+{
+    atomic_fetch_add(&plan.generation, 1);
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        uint32_t state = atomic_load(&slot->state);
+        if (state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED)
+            spipe_sampler_arm(slot, SPIPE_ARMED_BY_PUMP);
+    }
+}
+
+bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int signal_number)
+{
+    spipe_sampler_stop();
+    atomic_store(&plan.timers_left, timer_limit());
+    atomic_store(&plan.period_ns, period_ns);
+    atomic_store(&plan.signal_number, signal_number);
+    atomic_store(&plan.mechanism, mechanism);
+    follow_plan();
+    if (mechanism != SPIPE_MECHANISM_SIGNAL_RUNNABLE)
+        return true;
+    atomic_store(&watcher_stop, 0);
+    return spipe_thread_start(&watcher, run_watcher, NULL, "stackpipe-watch");
+}
+
+void spipe_sampler_stop(void)
+{
+    enum spipe_mechanism mechanism = atomic_exchange(&plan.mechanism, SPIPE_MECHANISM_NONE);
+    if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
+        stop_watcher();
+    follow_plan();
+}
+
+uint64_t spipe_sampler_own_cpu_ns(void)
+{
+    uint32_t tid = atomic_load(&watcher.tid);
+    return tid == 0 ? 0 : spipe_clock_thread_cpu_ns((int)tid);
+}
+
+int spipe_sampler_own_tid(void)
+{
+    return (int)atomic_load(&watcher.tid);
+}

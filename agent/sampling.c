@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "sampling.h"
+
+#include "clock.h"
+#include "control.h"
+#include "handler.h"
+#include "log.h"
+#include "signals.h"
+
+#include <string.h>
+
+#define FIELD_CPU_PERIOD 3u
+
+/* STACKPIPE_MECHANISM names one, for tests and for those who know better. */
+static enum spipe_mechanism choose_mechanism(uint64_t period_ns)
+{
+    enum spipe_mechanism choice = spipe_sampler_choose(period_ns);
+    for (unsigned i = SPIPE_MECHANISM_THREAD_CPU_TIMER; i <= SPIPE_MECHANISM_SIGNAL_RUNNABLE; i++) {
+        if (strcmp(spipe_control.environment.mechanism, spipe_sampler_mechanism_name((enum spipe_mechanism)i)) == 0)
+            choice = (enum spipe_mechanism)i;
+    }
+    return choice;
+}
+
+void spipe_sampling_plan_settings(struct spipe_session *session, const struct spipe_configuration *asked)
+{
+    spipe_settings_apply(&session->settings, asked, (uint32_t)(spipe_clock_tick_ns() / 1000u));
+}
+
+void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked)
+{
+    struct spipe_settings *settings = &session->settings;
+    spipe_sampling_plan_settings(session, asked);
+    session->mechanism = choose_mechanism(spipe_session_period_ns(session));
+    if (spipe_signals_take() == 0) {
+        session->mechanism = SPIPE_MECHANISM_NONE;
+        spipe_log("no signal is free for sampling", NULL);
+        if (settings->unmet_count < SPIPE_SETTINGS_UNMET_MAX)
+            settings->unmet[settings->unmet_count++] =
+                (struct spipe_unmet){FIELD_CPU_PERIOD, "the program uses all signals: there are no samples"};
+    }
+}
+
+void spipe_sampling_start(struct spipe_session *session)
+{
+    atomic_store(&spipe_handler_shared.max_depth, session->settings.applied.max_depth);
+    atomic_store(&spipe_control.is_active, 1);
+    if (session->mechanism == SPIPE_MECHANISM_NONE)
+        return;
+    if (!spipe_sampler_start(session->mechanism, spipe_session_period_ns(session), spipe_signals_current()))
+        spipe_log("the sampler's thread could not be started", NULL);
+}
+
+void spipe_sampling_stop(struct spipe_session *session)
+{
+    (void)session;
+    spipe_sampler_stop();
+}

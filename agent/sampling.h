@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Begins and ends sampling for a session: settings to mechanism, signal and threads. Pump only. */
+#ifndef SPIPE_AGENT_SAMPLING_H
+#define SPIPE_AGENT_SAMPLING_H
+
+#include "session.h"
+
+/* Only the numbers: touches nothing of the program. */
+void spipe_sampling_plan_settings(struct spipe_session *session, const struct spipe_configuration *asked);
+
+/* Decides on settings, mechanism and signal for what was asked. Touches nothing of the program but the signal's disposition. */
+void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked);
+
+/* Starts and stops as planned. */
+void spipe_sampling_start(struct spipe_session *session);
+void spipe_sampling_stop(struct spipe_session *session);
+
+#endif

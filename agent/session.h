@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One session, from configuration to goodbye: what the files of the pump side share. There is one at a time, and only the pump
+ * touches it.
+ */
+#ifndef SPIPE_AGENT_SESSION_H
+#define SPIPE_AGENT_SESSION_H
+
+#include "intern.h"
+#include "outbox.h"
+#include "sampler.h"
+#include "settings.h"
+#include "slot.h"
+
+#define SPIPE_TIME_QUANTUM_NS 1000u
+/* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the rings. */
+#define SPIPE_OUTBOX_RESERVE (320u * 1024u)
+
+/* Totals of slots that were given back. */
+struct spipe_ended_totals {
+    uint64_t cpu_ns;
+    uint64_t sent;
+    uint64_t dropped;
+    uint64_t sleeps_cut_short;
+    uint64_t unwind_faults;
+    uint64_t latency[SPIPE_LATENCY_BUCKETS];
+    uint32_t latency_max_ns;
+};
+
+struct spipe_weave;
+struct spipe_text_dialect;
+
+struct spipe_session {
+    struct spipe_pipe pipe;
+    struct spipe_outbox *outbox;
+    struct spipe_intern *intern;
+    struct spipe_weave *weave;
+    struct spipe_settings settings;
+    enum spipe_mechanism mechanism;
+    bool is_text;                       /* the text dialect */
+    bool is_paused;
+    bool is_held;                       /* waits for a `configure` */
+    int failure;                        /* a status that ended the session, or 0 */
+
+    uint8_t session_id[16];
+    uint32_t session_number;
+    uint32_t checkpoint_number;
+    uint64_t origin_ns;
+    uint64_t origin_unix_us;
+    uint64_t start_user_us;             /* the process's CPU time at the session's start */
+    uint64_t start_system_us;
+    uint64_t start_agent_us;
+
+    uint32_t last_thread_id;
+    uint32_t last_image_id;
+    uint64_t samples_sent;
+    uint64_t complete_until;            /* quanta */
+    uint64_t unknown_cpu_reported;      /* periods, see ledger.c */
+    struct spipe_ended_totals ended;
+};
+
+/* Quanta since the session's origin. */
+static inline uint64_t spipe_session_time(const struct spipe_session *session, uint64_t monotonic_ns)
+{
+    return monotonic_ns <= session->origin_ns ? 0 : (monotonic_ns - session->origin_ns) / SPIPE_TIME_QUANTUM_NS;
+}
+
+static inline uint64_t spipe_session_period_ns(const struct spipe_session *session)
+{
+    return (uint64_t)session->settings.applied.cpu_period_us * 1000u;
+}
+
+/* Puts a record into the outbox; a failure ends the session. */
+void spipe_session_put(struct spipe_session *session, const struct spipe_record *record);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From rings to messages: takes raw samples, finishes those that could not be walked, numbers frames and stacks, and gathers columns.
+ *
+ * A raw sample is taken only when the outbox has room for whatever it may need, so after interning nothing is dropped. Pump only.
+ */
+#ifndef SPIPE_AGENT_WEAVE_H
+#define SPIPE_AGENT_WEAVE_H
+
+#include "images.h"
+#include "session.h"
+
+/* NULL when there is no memory. */
+struct spipe_weave *spipe_weave_new(void);
+void spipe_weave_free(struct spipe_weave *weave);
+
+/* Starts anew for a session: nothing that was remembered of an earlier one holds. */
+void spipe_weave_begin(struct spipe_session *session);
+
+/* Empties all rings as far as the outbox has room, and flushes. Returns true when a table was missing or the mappings had changed: then
+ * look again soon. */
+bool spipe_weave_drain(struct spipe_session *session);
+
+/* Puts what was gathered into the outbox: definitions first. */
+void spipe_weave_flush(struct spipe_session *session);
+
+/* Tells the host of a thread, once in a session; again when its name has changed. */
+void spipe_weave_announce_thread(struct spipe_session *session, struct spipe_slot *slot);
+
+/* At the end, when the outbox can take no more: counts what is left in the rings as dropped. */
+void spipe_weave_discard(void);
+
+/* Reads the mappings again when a library is being unloaded; or in any case. */
+void spipe_weave_look_at_images(struct spipe_session *session, bool always);
+
+/* How full the fullest ring is. */
+uint32_t spipe_weave_fill_percent(void);
+
+/* Restarts all ids: Checkpoint, Hello and Applied, and what lives. */
+void spipe_weave_checkpoint(struct spipe_session *session);
+
+#endif

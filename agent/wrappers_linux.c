@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+#include "wrappers.h"
+
+#include "control.h"
+#include "entry.h"
+#include "handler.h"
+#include "next_symbol.h"
+#include "protocol/system_linux.h"
+#include "signals.h"
+#include "threads.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define MOVE_MS 100u
+#define FILTER_FOR_ALL_THREADS 1u   /* SECCOMP_FILTER_FLAG_TSYNC */
+#define FILTER_MODE 1               /* SECCOMP_SET_MODE_FILTER */
+#define ARGUMENTS_MAX 4096u
+
+extern char **environ;
+
+typedef void *thread_routine(void *);
+
+/* The functions behind the wrappers, and those of libc that are called by name because their versions differ between systems. */
+static struct {
+    int (*pthread_create)(pthread_t *, const pthread_attr_t *, thread_routine *, void *);
+    int (*pthread_key_create)(pthread_key_t *, void (*)(void *));
+    int (*pthread_setspecific)(pthread_key_t, const void *);
+    int (*pthread_attr_init)(pthread_attr_t *);
+    int (*pthread_attr_destroy)(pthread_attr_t *);
+    int (*pthread_attr_getstacksize)(const pthread_attr_t *, size_t *);
+    int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+    sighandler_t (*signal)(int, sighandler_t);
+    int (*setitimer)(__itimer_which_t, const struct itimerval *, struct itimerval *);
+    int (*prctl)(int, ...);
+    long (*syscall)(long, ...);
+    int (*unshare)(int);
+    int (*setns)(int, int);
+    int (*dlclose)(void *);
+    int (*execve)(const char *, char *const *, char *const *);
+    int (*execvpe)(const char *, char *const *, char *const *);
+    int (*fexecve)(int, char *const *, char *const *);
+    void (*_exit)(int);
+} next;
+
+static bool is_ready;
+static bool has_key;
+static pthread_key_t key;
+static size_t default_stack_size;
+/* The program has put a filter on some of its threads: on its threads we make no system calls any more. */
+static _Atomic uint32_t is_filtered;
+
+static void find(void *function, const char *name)
+{
+    void *address = spipe_next_symbol(name);
+    memcpy(function, &address, sizeof address);
+}
+
+#define FIND(name) find(&next.name, #name)
+
+static void end_thread(void *argument)
+{
+    if (atomic_load(&is_filtered) == 0 && spipe_control_is_own_process())
+        spipe_threads_leave(argument);
+}
+
+static void read_default_stack_size(void)
+{
+    pthread_attr_t attributes;
+    if (next.pthread_attr_init == NULL || next.pthread_attr_getstacksize == NULL ||
+        next.pthread_attr_init(&attributes) != 0)
+        return;
+    (void)next.pthread_attr_getstacksize(&attributes, &default_stack_size);
+    if (next.pthread_attr_destroy != NULL)
+        (void)next.pthread_attr_destroy(&attributes);
+}
+
+void spipe_wrappers_init(void)
+{
+    if (is_ready)
+        return;
+    is_ready = true;
+    FIND(pthread_create);
+    FIND(pthread_key_create);
+    FIND(pthread_setspecific);
+    FIND(pthread_attr_init);
+    FIND(pthread_attr_destroy);
+    FIND(pthread_attr_getstacksize);
+    FIND(sigaction);
+    FIND(signal);
+    FIND(setitimer);
+    FIND(prctl);
+    FIND(syscall);
+    FIND(unshare);
+    FIND(setns);
+    FIND(dlclose);
+    FIND(execve);
+    FIND(execvpe);
+    FIND(fexecve);
+    FIND(_exit);
+    read_default_stack_size();
+}
+
+/* A library that came later (libpthread in old systems, by dlopen) may hold what was not there before. */
+static bool has_next(void *function, const char *name)
+{
+    void *address;
+    spipe_wrappers_init();
+    memcpy(&address, function, sizeof address);
+    if (address == NULL)
+        find(function, name);
+    memcpy(&address, function, sizeof address);
+    if (address == NULL)
+        errno = ENOSYS;
+    return address != NULL;
+}
+
+#define HAS_NEXT(name) has_next(&next.name, #name)
+
+static bool is_ours_to_tell(void)
+{
+    return spipe_control.process_id != 0 && atomic_load(&is_filtered) == 0 && spipe_control_is_own_process();
+}
+
+/* ------------------------------------------------------------------------------------------------------------- threads */
+
+static bool make_key(void)
+{
+    if (!has_key && next.pthread_key_create != NULL && next.pthread_setspecific != NULL)
+        has_key = next.pthread_key_create(&key, end_thread) == 0;
+    return has_key;
+}
+
+static void begin_thread(struct spipe_slot *slot)
+{
+    if (has_key)
+        (void)next.pthread_setspecific(key, slot);
+    spipe_threads_enter(slot);
+    if (spipe_sampler_needs_pump())
+        spipe_control_request(SPIPE_REQUEST_NEW_THREAD);
+}
+
+/* The call at the end leaves no frame of ours on the thread's stack. */
+static void *run_thread(void *argument)
+{
+    struct spipe_slot *slot = argument;
+    thread_routine *routine = slot->routine;
+    void *routine_argument = slot->argument;
+    begin_thread(slot);
+    return routine(routine_argument);
+}
+
+static struct spipe_slot *claim_for_thread(const pthread_attr_t *attributes, thread_routine *routine, void *argument)
+{
+    if (atomic_load(&spipe_control.is_active) == 0 || !is_ours_to_tell() || !make_key())
+        return NULL;
+    struct spipe_slot *slot = spipe_slot_claim();
+    if (slot == NULL)
+        return NULL;    /* the ledger finds its CPU time as "no slot" */
+    size_t size = default_stack_size;
+    if (attributes != NULL && next.pthread_attr_getstacksize != NULL)
+        (void)next.pthread_attr_getstacksize(attributes, &size);
+    slot->routine = routine;
+    slot->argument = argument;
+    slot->stack_size = size;
+    return slot;
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, thread_routine *routine, void *argument)
+{
+    if (!HAS_NEXT(pthread_create))
+        return EAGAIN;
+    struct spipe_slot *slot = claim_for_thread(attributes, routine, argument);
+    if (slot == NULL)
+        return next.pthread_create(thread, attributes, routine, argument);
+    int status = next.pthread_create(thread, attributes, run_thread, slot);
+    if (status != 0)
+        spipe_slot_release(slot);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- signals */
+
+/* The program wants a signal that we use: we take another one, and stay in front of this one for signals of ours still on their way. */
+static void give_up_signal(int signal_number)
+{
+    if (spipe_signals_current() != signal_number)
+        return;
+    spipe_signals_avoid(signal_number);
+    spipe_control_request(SPIPE_REQUEST_MOVE_SIGNAL);
+    (void)spipe_control_wait(SPIPE_REQUEST_MOVE_SIGNAL, MOVE_MS);
+}
+
+static int exchange_action(int signal_number, const struct sigaction *action, struct sigaction *old)
+{
+    if (action != NULL && action->sa_handler != SIG_DFL)
+        give_up_signal(signal_number);
+    int status = spipe_signals_exchange(signal_number, action, old);
+    if (status < 0) {
+        errno = -status;
+        return -1;
+    }
+    return 0;
+}
+
+EXPORT int sigaction(int signal_number, const struct sigaction *action, struct sigaction *old)
+{
+    if (!HAS_NEXT(sigaction))
+        return -1;
+    if (!spipe_signals_is_fronted(signal_number) || !is_ours_to_tell())
+        return next.sigaction(signal_number, action, old);
+    return exchange_action(signal_number, action, old);
+}
+
+EXPORT sighandler_t signal(int signal_number, sighandler_t handler)
+{
+    if (!HAS_NEXT(signal))
+        return SIG_ERR;
+    if (!spipe_signals_is_fronted(signal_number) || !is_ours_to_tell())
+        return next.signal(signal_number, handler);
+    struct sigaction action;
+    struct sigaction old;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    uint64_t mask = UINT64_C(1) << (signal_number - 1);
+    memcpy(&action.sa_mask, &mask, sizeof mask);
+    return exchange_action(signal_number, &action, &old) < 0 ? SIG_ERR : old.sa_handler;
+}
+
+EXPORT int setitimer(__itimer_which_t which, const struct itimerval *value, struct itimerval *old)
+{
+    if (!HAS_NEXT(setitimer))
+        return -1;
+    if (which == ITIMER_PROF && spipe_signals_is_fronted(SIGPROF) && is_ours_to_tell())
+        give_up_signal(SIGPROF);
+    return next.setitimer(which, value, old);
+}
+
+/* ------------------------------------------------------------------------------------------------- filters, namespaces */
+
+static void leave_for(enum spipe_goodbye_reason reason, const char *text)
+{
+    if (is_ours_to_tell())
+        spipe_control_leave(reason, text);
+}
+
+EXPORT int prctl(int option, ...)
+{
+    unsigned long argument[4];
+    va_list list;
+    va_start(list, option);
+    for (unsigned i = 0; i < 4; i++)
+        argument[i] = va_arg(list, unsigned long);
+    va_end(list);
+    if (!HAS_NEXT(prctl))
+        return -1;
+    /* This filter is for the calling thread and those it creates: the pump goes on, but on the program's threads all calls end. */
+    if (option == PR_SET_SECCOMP && is_ours_to_tell())
+        atomic_store(&is_filtered, 1);
+    return next.prctl(option, argument[0], argument[1], argument[2], argument[3]);
+}
+
+EXPORT long syscall(long number, ...)
+{
+    long argument[6];
+    va_list list;
+    va_start(list, number);
+    for (unsigned i = 0; i < 6; i++)
+        argument[i] = va_arg(list, long);
+    va_end(list);
+    if (!HAS_NEXT(syscall))
+        return -1;
+    if (number == SYS_seccomp) {
+        if (argument[0] == FILTER_MODE && (argument[1] & FILTER_FOR_ALL_THREADS))
+            leave_for(SPIPE_GOODBYE_AGENT_FAILED, "the program filters system calls of all threads");
+        if (is_ours_to_tell())
+            atomic_store(&is_filtered, 1);
+    }
+    return next.syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+}
+
+static void come_back(bool has_left)
+{
+    int saved = errno;
+    if (has_left)
+        spipe_entry_restart();
+    errno = saved;
+}
+
+/* A process with several threads may not do this; so that it has as many as without us, ours ends before and comes back after. */
+static bool leave_for_namespace(void)
+{
+    if (!is_ours_to_tell() || atomic_load(&spipe_control.pump.tid) == 0)
+        return false;
+    spipe_control_leave(SPIPE_GOODBYE_AGENT_FAILED, "the program changes its namespaces");
+    return true;
+}
+
+EXPORT int unshare(int flags)
+{
+    if (!HAS_NEXT(unshare))
+        return -1;
+    bool is_for_single_threads = (flags & (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) != 0;
+    bool has_left = is_for_single_threads && leave_for_namespace();
+    int result = next.unshare(flags);
+    come_back(has_left);
+    return result;
+}
+
+EXPORT int setns(int descriptor, int type)
+{
+    if (!HAS_NEXT(setns))
+        return -1;
+    bool has_left = leave_for_namespace();
+    int result = next.setns(descriptor, type);
+    come_back(has_left);
+    return result;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- libraries */
+
+static void say_stale(void)
+{
+    atomic_store(&spipe_handler_shared.map_is_stale, 1);
+    spipe_control_request(SPIPE_REQUEST_LOOK);
+}
+
+EXPORT int dlclose(void *handle)
+{
+    if (!HAS_NEXT(dlclose))
+        return -1;
+    if (atomic_load(&spipe_control.is_active) == 0 || !is_ours_to_tell())
+        return next.dlclose(handle);
+    /* Before: the code may be gone at any moment from here on. After: a look taken in between saw it still there. */
+    say_stale();
+    int result = next.dlclose(handle);
+    say_stale();
+    return result;
+}
+
+/* ------------------------------------------------------------------------------------------------------- exec and exit */
+
+/* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not wanted. */
+static char *const *before_exec(char *const *environment, bool *ret_has_left)
+{
+    *ret_has_left = is_ours_to_tell();
+    if (!*ret_has_left)
+        return environment;
+    spipe_control_leave(SPIPE_GOODBYE_TARGET_EXECS, "");
+    return spipe_entry_exec_environment(environment);
+}
+
+EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
+{
+    bool has_left;
+    if (!HAS_NEXT(execve))
+        return -1;
+    char *const *extended = before_exec(environment, &has_left);
+    int result = next.execve(path, arguments, extended);
+    come_back(has_left);
+    return result;
+}
+
+EXPORT int fexecve(int descriptor, char *const arguments[], char *const environment[])
+{
+    bool has_left;
+    if (!HAS_NEXT(fexecve))
+        return -1;
+    char *const *extended = before_exec(environment, &has_left);
+    int result = next.fexecve(descriptor, arguments, extended);
+    come_back(has_left);
+    return result;
+}
+
+EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
+{
+    bool has_left;
+    if (!HAS_NEXT(execvpe))
+        return -1;
+    char *const *extended = before_exec(environment, &has_left);
+    int result = next.execvpe(file, arguments, extended);
+    come_back(has_left);
+    return result;
+}
+
+EXPORT int execv(const char *path, char *const arguments[])
+{
+    return execve(path, arguments, environ);
+}
+
+EXPORT int execvp(const char *file, char *const arguments[])
+{
+    return execvpe(file, arguments, environ);
+}
+
+/* Collects the arguments of an execl(); false when there are too many. */
+static bool collect(const char *first, va_list list, const char **argument)
+{
+    size_t count = 0;
+    argument[count++] = first;
+    while (argument[count - 1] != NULL) {
+        if (count == ARGUMENTS_MAX) {
+            errno = E2BIG;
+            return false;
+        }
+        argument[count++] = va_arg(list, const char *);
+    }
+    return true;
+}
+
+EXPORT int execl(const char *path, const char *first, ...)
+{
+    const char *argument[ARGUMENTS_MAX];
+    va_list list;
+    va_start(list, first);
+    bool is_complete = collect(first, list, argument);
+    va_end(list);
+    return is_complete ? execve(path, (char *const *)argument, environ) : -1;
+}
+
+EXPORT int execlp(const char *file, const char *first, ...)
+{
+    const char *argument[ARGUMENTS_MAX];
+    va_list list;
+    va_start(list, first);
+    bool is_complete = collect(first, list, argument);
+    va_end(list);
+    return is_complete ? execvpe(file, (char *const *)argument, environ) : -1;
+}
+
+EXPORT int execle(const char *path, const char *first, ...)
+{
+    const char *argument[ARGUMENTS_MAX];
+    va_list list;
+    va_start(list, first);
+    bool is_complete = collect(first, list, argument);
+    char *const *environment = is_complete ? va_arg(list, char *const *) : NULL;
+    va_end(list);
+    return is_complete ? execve(path, (char *const *)argument, environment) : -1;
+}
+
+EXPORT void _exit(int status)
+{
+    leave_for(SPIPE_GOODBYE_TARGET_EXITS, "");
+    if (HAS_NEXT(_exit))
+        next._exit(status);
+    for (;;)
+        (void)spipe_system(SYS_exit_group, status);
+}
+
+EXPORT void _Exit(int status)
+{
+    _exit(status);
+}
