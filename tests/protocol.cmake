@@ -10,3 +10,4 @@ spipe_add_test(test_encode test_encode.c record_kit.c LIBRARIES stackpipe-protoc
 spipe_add_test(test_decode test_decode.c record_kit.c LIBRARIES stackpipe-protocol)
 find_package(Threads REQUIRED)
 spipe_add_test(test_pipe test_pipe.c LIBRARIES stackpipe-protocol Threads::Threads)
+spipe_add_test(test_pipe_memory test_pipe_memory.c pipe_memory.c LIBRARIES stackpipe-protocol)
