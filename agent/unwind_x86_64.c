@@ -24,6 +24,9 @@
 #define LOWEST_CODE UINT64_C(0x10000)
 #define HIGHEST_CODE UINT64_C(0x7fffffffffff)
 
+/* What lies this far below the stack pointer is not overwritten by signal handlers. */
+#define RED_ZONE 128u
+
 /* The general registers in a ucontext, in the kernel's order. */
 #define UCONTEXT_REGISTERS_OFFSET 40u
 
@@ -191,6 +194,30 @@ static int find_value(const struct walker *walker, struct spipe_unwind_location 
     return STEP_ON;
 }
 
+/* Is it a save in the red zone, below a view that begins above that? It has been popped, so the register has its value. */
+static bool is_below_view(const struct walker *walker, uint64_t address)
+{
+    return address < walker->stack->low && walker->value[SPIPE_REGISTER_RSP] - address <= RED_ZONE;
+}
+
+/* Compilers leave the rules of saves as they were when the registers have been popped. That does no harm while the words are still
+ * there, but a save that counts from rbp is lost when rbp is popped too. What lies outside the frame cannot be a save, then. */
+static bool is_popped(const struct walker *walker, struct spipe_unwind_location location, uint64_t cfa)
+{
+    uint64_t frame_low = walker->value[SPIPE_REGISTER_RSP] - RED_ZONE;
+    uint64_t address = cfa;
+    if (location.kind != SPIPE_LOCATION_AT)
+        return false;
+    if (location.base == SPIPE_REGISTER_RBP)
+        address = walker->value[SPIPE_REGISTER_RBP];
+    else if (location.base != SPIPE_REGISTER_CFA)
+        return false;
+    address += (uint64_t)((int64_t)location.words * 8);
+    if (location.base == SPIPE_REGISTER_RBP && address - frame_low >= cfa - frame_low)
+        return true;
+    return is_below_view(walker, address);
+}
+
 /* Brings all followed registers to the caller's frame by the rule's saves. A register that has been replaced is not known any more
  * to those that come later and might count from it; tables count from the CFA, from rbp, which comes last, or from rsp. */
 static int step_by_saves(struct walker *walker, const struct spipe_unwind_saves *saves, uint64_t cfa, bool may_stay)
@@ -212,7 +239,11 @@ static int step_by_saves(struct walker *walker, const struct spipe_unwind_saves 
     uint32_t found = BIT(SPIPE_REGISTER_RSP) | BIT(SPIPE_REGISTER_RIP);
     for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         unsigned number = order[i].number;
-        if (walker->followed & BIT(number)) {
+        if (!(walker->followed & BIT(number)))
+            continue;
+        if (is_popped(walker, location[order[i].save], cfa)) {
+            found |= walker->known & BIT(number);
+        } else {
             status = find_value(walker, location[order[i].save], number, cfa, &walker->value[number]);
             if (status == STEP_AGAIN)
                 return status;
@@ -301,11 +332,14 @@ static inline int step_plain(struct walker *walker, struct spipe_unwind_step ste
     uint64_t rbp = walker->value[SPIPE_REGISTER_RBP];
     uint64_t cfa = (step.kind == SPIPE_RULE_PLAIN_RSP ? rsp : rbp) + (uint64_t)(int64_t)step.offset;
     bool keeps_rbp = step.rbp_words == 0;
+    uint64_t rbp_place = cfa + (uint64_t)(((int64_t)step.rbp_words - keeps_rbp) * 8);
     uint64_t rip;
-    uint64_t saved_rbp;
+    uint64_t saved_rbp = rbp;
     if (step.kind == SPIPE_RULE_PLAIN_RBP && !is_known(walker, BIT(SPIPE_REGISTER_RBP)))
         return SPIPE_WALK_BAD_TABLE;
-    if (!load(walker, cfa - 8, &rip) || !load(walker, cfa + (uint64_t)(((int64_t)step.rbp_words - keeps_rbp) * 8), &saved_rbp))
+    if (!load(walker, cfa - 8, &rip))
+        return SPIPE_WALK_OUTSIDE_STACK;
+    if (!load(walker, rbp_place, &saved_rbp) && !is_below_view(walker, rbp_place))
         return SPIPE_WALK_OUTSIDE_STACK;
     walker->value[SPIPE_REGISTER_RBP] = keeps_rbp ? rbp : saved_rbp;
     walker->known = (walker->known & FOLLOWED_ALWAYS) | (keeps_rbp ? 0 : BIT(SPIPE_REGISTER_RBP));
