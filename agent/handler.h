@@ -34,4 +34,8 @@ extern _Atomic uint16_t spipe_handler_descriptor_slot[SPIPE_HANDLER_DESCRIPTORS]
  * to be swallowed. False: the signal is the program's. */
 bool spipe_handler_take(const siginfo_t *info, const void *context);
 
+/* A thread that ends before its timer's tick: a sample of that weight at the function that the thread was started with, since where it
+ * was exactly is not known. On that thread, outside of handlers, when its slot takes no more signals. */
+void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight);
+
 #endif

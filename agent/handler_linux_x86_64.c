@@ -9,6 +9,8 @@
 #define PAGE 4096u
 #define RED_ZONE 128u
 #define SYSTEM_EINTR 4
+/* Deep enough for a thread that has returned to its start. */
+#define LAST_DEPTH 64u
 
 struct spipe_handler_shared spipe_handler_shared;
 _Atomic uint16_t spipe_handler_descriptor_slot[SPIPE_HANDLER_DESCRIPTORS];
@@ -197,7 +199,7 @@ static bool take_event(const siginfo_t *info, const ucontext_t *context)
         return false;
     struct spipe_slot *slot = spipe_slot_get(slot_number - 1u);
     if (atomic_load_explicit(&slot->state, memory_order_relaxed) == SPIPE_SLOT_LIVE)
-        take_sample(slot, 1, context);
+        take_sample(slot, 1 + atomic_exchange_explicit(&slot->carried, 0, memory_order_relaxed), context);
     return true;
 }
 
@@ -208,4 +210,70 @@ bool spipe_handler_take(const siginfo_t *info, const void *context)
     if (info->si_code >= POLL_IN && info->si_code <= POLL_HUP)
         return take_event(info, context);
     return false;
+}
+
+/* Registers as they are here: enough of them for the walk, which needs what a called function keeps. */
+static void read_own_registers(struct spipe_registers *registers)
+{
+    uint64_t *value = registers->value;
+    for (unsigned i = 0; i < 17; i++)
+        value[i] = 0;
+    __asm__ volatile("mov %%rbx, 24(%0)\n"
+                     "mov %%rbp, 48(%0)\n"
+                     "mov %%rsp, 56(%0)\n"
+                     "mov %%r12, 96(%0)\n"
+                     "mov %%r13, 104(%0)\n"
+                     "mov %%r14, 112(%0)\n"
+                     "mov %%r15, 120(%0)\n"
+                     "lea 0(%%rip), %%rax\n"
+                     "mov %%rax, 128(%0)\n"
+                     :
+                     : "r"(value)
+                     : "rax", "memory");
+}
+
+/* The frame that called into the agent is libc's end of a thread; what is below it, towards the root, is the thread's start. */
+static size_t skip_own_frames(const struct spipe_code_map *map, const uint64_t *address, size_t depth)
+{
+    const struct spipe_code_range *own = spipe_code_map_find(map, address[0]);
+    size_t at = 0;
+    while (at < depth && spipe_code_map_find(map, address[at]) == own)
+        at++;
+    return at + 1;
+}
+
+void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight)
+{
+    const struct spipe_code_map *map = atomic_load(&spipe_handler_shared.map);
+    uint32_t max_depth = LAST_DEPTH;
+    uint32_t epoch = atomic_load_explicit(&slot->epoch, memory_order_relaxed);
+    atomic_store(&slot->epoch, epoch + 1);
+    add64(&slot->attempted, weight);
+
+    struct spipe_raw_sample *sample = spipe_ring_reserve(&slot->ring, max_depth);
+    if (sample == 0 || map == 0) {
+        add64(&slot->dropped_ring_full, weight);
+    } else {
+        struct spipe_registers registers;
+        read_own_registers(&registers);
+        sample->kind = SPIPE_RAW_WALKED;
+        sample->slice = SPIPE_SLICE_NONE;
+        sample->time_ns = spipe_clock_handler_ns();
+        sample->weight = weight;
+        sample->stack_unknown = 0;
+        map = atomic_load(&spipe_handler_shared.map);
+        struct spipe_stack_view view = view_stack(slot, registers.value[7]);
+        size_t depth = 0;
+        uint64_t needed;
+        sample->end = (uint8_t)spipe_unwind_walk(map, &view, &registers, &slot->cache, sample->address, max_depth, &depth,
+                                                 &needed);
+        sample->generation = map->generation;
+        size_t start = skip_own_frames(map, sample->address, depth);
+        sample->depth = 1;
+        for (size_t i = start; i < depth; i++)
+            sample->address[sample->depth++] = sample->address[i];
+        sample->address[0] = (uint64_t)(uintptr_t)slot->routine;
+        spipe_ring_commit(&slot->ring, sample);
+    }
+    atomic_store_explicit(&slot->epoch, epoch + 2, memory_order_release);
 }

@@ -47,6 +47,9 @@ bool spipe_images_scan(void);
  * changed by that. */
 bool spipe_images_build_table(uint64_t address);
 
+/* Compiles the tables of images whose header is at most `header_max` bytes long, before a stack needs them, until `stop` says true. */
+void spipe_images_build_small(uint64_t header_max, bool (*stop)(void));
+
 /* The map as published. */
 const struct spipe_code_map *spipe_images_code_map(void);
 

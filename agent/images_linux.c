@@ -322,6 +322,15 @@ bool spipe_images_build_table(uint64_t address)
     return publish_if_changed(copy);
 }
 
+void spipe_images_build_small(uint64_t header_max, bool (*stop)(void))
+{
+    for (uint32_t i = 0; i < spipe_images_code_map()->count && !stop(); i++) {
+        const struct spipe_code_range *range = &spipe_images_code_map()->range[i];
+        if (range->kind == SPIPE_CODE_UNBUILT && images[range->image_index].eh_frame_hdr_len <= header_max)
+            (void)spipe_images_build_table(range->start);
+    }
+}
+
 const struct spipe_code_map *spipe_images_code_map(void)
 {
     return atomic_load(&spipe_handler_shared.map);

@@ -142,8 +142,7 @@ static struct spipe_ended_totals totals_of(const struct spipe_session *session)
     struct spipe_ended_totals totals = session->ended;
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         const struct spipe_slot *slot = spipe_slot_get(i);
-        uint32_t state = atomic_load(&slot->state);
-        if (state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED)
+        if (spipe_slot_is_in_use(slot))
             add_slot(&totals, slot);
     }
     return totals;
@@ -247,8 +246,7 @@ void spipe_ledger_put(struct spipe_session *session)
     ended_count = 0;
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        uint32_t state = atomic_load(&slot->state);
-        if (state != SPIPE_SLOT_LIVE && state != SPIPE_SLOT_ENDED)
+        if (!spipe_slot_is_in_use(slot))
             continue;
         spipe_ledger_look(session, slot);
         if (has_changed(slot) && has_account(session, slot))

@@ -32,6 +32,9 @@
 /* An idle session wakes only for commands and its ledger. */
 #define IDLE_WAIT_MS 100u
 #define PIPE_WAIT_MS 10u
+/* Tables of images up to this size of .eh_frame_hdr (8 bytes a function) are compiled while the program's main begins: a few
+ * milliseconds. Larger ones wait for a stack that needs them. */
+#define EARLY_TABLE_HEADER (128u * 1024u)
 #define RECONNECT_FIRST_MS 100u
 #define RECONNECT_LAST_MS 5000u
 
@@ -55,6 +58,11 @@ void spipe_session_put(struct spipe_session *session, const struct spipe_record 
     if (session->failure != 0 || session->is_text)
         return;
     session->failure = spipe_outbox_put_record(session->outbox, record);
+}
+
+static bool is_told_to_leave(void)
+{
+    return (atomic_load(&spipe_control.requests) & SPIPE_REQUEST_LEAVE) != 0;
 }
 
 static void settle(void)
@@ -297,7 +305,7 @@ static bool has_pending(void)
 {
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        if (atomic_load(&slot->state) == SPIPE_SLOT_FREE)
+        if (!spipe_slot_is_in_use(slot))
             continue;
         if (spipe_ring_fill(&slot->ring) > 0 || atomic_load(&slot->epoch) % 2 != 0)
             return true;
@@ -381,6 +389,8 @@ static void run_session(struct spipe_session *session)
 {
     if (begin_session(session)) {
         settle();
+        if (!session->is_held)
+            spipe_images_build_small(EARLY_TABLE_HEADER, is_told_to_leave);
         while (!pump.is_over && session->failure == 0) {
             run_round(session);
             if (!pump.is_over && session->failure == 0)
@@ -392,11 +402,6 @@ static void run_session(struct spipe_session *session)
 }
 
 /* ----------------------------------------------------------------------------------------------------------- the whole */
-
-static bool is_told_to_leave(void)
-{
-    return (atomic_load(&spipe_control.requests) & SPIPE_REQUEST_LEAVE) != 0;
-}
 
 static void wait_before_retry(uint32_t *wait_ms)
 {

@@ -51,8 +51,9 @@ void spipe_sampler_arm(struct spipe_slot *slot, enum spipe_armer armer);
 /* True when the slot still waits for the pump to give it an event. Pump only. */
 bool spipe_sampler_is_missing(const struct spipe_slot *slot);
 
-/* What the thread itself does at its end, after the slot's state has become SPIPE_SLOT_ENDED. */
-void spipe_sampler_thread_ends(struct spipe_slot *slot);
+/* What the thread itself does at its end, after the slot's state has become SPIPE_SLOT_ENDING. Returns the periods that were over
+ * without a sample: a timer is late by up to a tick, and a thread may end before that. */
+uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot);
 
 /* Takes all away before the slot is released. Pump only. */
 void spipe_sampler_disarm(struct spipe_slot *slot);

@@ -57,6 +57,23 @@ static uint64_t random_phase(const struct spipe_slot *slot, uint64_t period_ns)
     return 1 + (mixed >> 11) % period_ns;
 }
 
+/* From here on the thread's periods are counted: `first_ns` is when the first one is over. */
+static uint64_t begin_count(struct spipe_slot *slot, uint64_t period_ns)
+{
+    uint64_t phase_ns = random_phase(slot, period_ns);
+    atomic_store(&slot->first_ns, spipe_clock_thread_cpu_ns(slot->tid) + phase_ns);
+    atomic_store(&slot->attempted_before, atomic_load(&slot->attempted));
+    slot->signalled = 0;
+    return phase_ns;
+}
+
+/* How many periods were over at that CPU time. */
+static uint64_t count_periods(const struct spipe_slot *slot, uint64_t cpu_ns, uint64_t period_ns)
+{
+    uint64_t first_ns = atomic_load(&slot->first_ns);
+    return cpu_ns < first_ns ? 0 : (cpu_ns - first_ns) / period_ns + 1;
+}
+
 static bool arm_timer(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
 {
     if (atomic_fetch_sub(&plan.timers_left, 1) <= 0) {
@@ -69,9 +86,9 @@ static bool arm_timer(struct spipe_slot *slot, uint64_t period_ns, int signal_nu
         atomic_fetch_add(&plan.timers_left, 1);
         return false;
     }
-    uint64_t first_ns = random_phase(slot, period_ns);
+    uint64_t phase_ns = begin_count(slot, period_ns);
     struct itimerspec times = {{(time_t)(period_ns / 1000000000u), (long)(period_ns % 1000000000u)},
-                               {(time_t)(first_ns / 1000000000u), (long)(first_ns % 1000000000u)}};
+                               {(time_t)(phase_ns / 1000000000u), (long)(phase_ns % 1000000000u)}};
     (void)spipe_system(SYS_timer_settime, timer_id, 0, &times, NULL);
     atomic_store(&slot->timer_id, timer_id);
     return true;
@@ -127,6 +144,8 @@ static bool arm_event(struct spipe_slot *slot, uint64_t period_ns, int signal_nu
         (void)spipe_system(SYS_close, event);
         return false;
     }
+    /* The event's first period begins now, where a timer's begins at random: half a period more makes the mean the same. */
+    atomic_fetch_add(&slot->carried, (uint32_t)(random_phase(slot, 2)) - 1);
     slot->source_descriptor = (int32_t)event;
     atomic_store(&spipe_handler_descriptor_slot[event], (uint16_t)(slot->index + 1));
     (void)spipe_system(SYS_ioctl, event, PERF_EVENT_IOC_ENABLE, 0);
@@ -182,14 +201,11 @@ static void signal_thread(struct spipe_slot *slot, uint32_t weight, int signal_n
 
 static void watch_slot(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
 {
-    uint64_t cpu_ns = spipe_clock_thread_cpu_ns(slot->tid);
-    if (slot->cpu_signalled_ns == 0)
-        slot->cpu_signalled_ns = cpu_ns == 0 ? 0 : cpu_ns - random_phase(slot, period_ns) % (cpu_ns + 1);
-    if (cpu_ns < slot->cpu_signalled_ns + period_ns || !is_running(slot))
+    uint64_t periods = count_periods(slot, spipe_clock_thread_cpu_ns(slot->tid), period_ns);
+    if (periods <= slot->signalled || !is_running(slot))
         return;
-    uint64_t periods = (cpu_ns - slot->cpu_signalled_ns) / period_ns;
-    slot->cpu_signalled_ns += periods * period_ns;
-    signal_thread(slot, (uint32_t)periods, signal_number);
+    signal_thread(slot, (uint32_t)(periods - slot->signalled), signal_number);
+    slot->signalled = periods;
 }
 
 static void run_watcher(void *argument)
@@ -221,7 +237,6 @@ static void close_states(void)
         if (slot->stat_descriptor >= 0)
             (void)spipe_system(SYS_close, slot->stat_descriptor);
         slot->stat_descriptor = -1;
-        slot->cpu_signalled_ns = 0;
     }
 }
 
@@ -256,9 +271,20 @@ bool spipe_sampler_needs_pump(void)
     return atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_CPU_CLOCK;
 }
 
-/* Events are descriptors of the pump's own table, which only the pump may touch. */
+/* Periods that were over for a timer, or for the watcher, without a sample so far. */
+static uint32_t count_missing(const struct spipe_slot *slot)
+{
+    uint64_t periods = count_periods(slot, spipe_clock_thread_cpu_ns(slot->tid), atomic_load(&plan.period_ns));
+    uint64_t seen = atomic_load(&slot->attempted) - atomic_load(&slot->attempted_before);
+    return periods > seen ? (uint32_t)(periods - seen) : 0;
+}
+
+/* Events are descriptors of the pump's own table, which only the pump may touch. What a timer has not shown until an event takes over is
+ * carried to the event's first sample. */
 static void disarm_locked(struct spipe_slot *slot, enum spipe_armer armer)
 {
+    if (atomic_load(&slot->timer_id) >= 0 && atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_CPU_CLOCK)
+        atomic_fetch_add(&slot->carried, count_missing(slot));
     disarm_timer(slot);
     if (armer == SPIPE_ARMED_BY_PUMP)
         disarm_event(slot);
@@ -275,6 +301,10 @@ static void arm_locked(struct spipe_slot *slot, enum spipe_armer armer)
         has_source = arm_timer(slot, period_ns, signal_number);
     else if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && armer == SPIPE_ARMED_BY_PUMP)
         has_source = arm_event(slot, period_ns, signal_number);
+    else if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK)
+        (void)arm_timer(slot, period_ns, signal_number);    /* until the pump comes with the event, which may be too late */
+    else if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
+        (void)begin_count(slot, period_ns);
     slot->no_source = !has_source;
 }
 
@@ -299,9 +329,11 @@ bool spipe_sampler_is_missing(const struct spipe_slot *slot)
     return spipe_sampler_needs_pump() && slot->source_descriptor < 0 && !slot->no_source && !slot->blocks_signal;
 }
 
-void spipe_sampler_thread_ends(struct spipe_slot *slot)
+uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot)
 {
+    bool is_counted = atomic_load(&slot->timer_id) >= 0 || atomic_load(&plan.mechanism) == SPIPE_MECHANISM_SIGNAL_RUNNABLE;
     disarm_timer(slot);
+    return atomic_exchange(&slot->carried, 0) + (is_counted ? count_missing(slot) : 0);
 }
 
 void spipe_sampler_disarm(struct spipe_slot *slot)
@@ -314,8 +346,7 @@ static void follow_plan(void)
     atomic_fetch_add(&plan.generation, 1);
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        uint32_t state = atomic_load(&slot->state);
-        if (state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED)
+        if (spipe_slot_is_in_use(slot))
             spipe_sampler_arm(slot, SPIPE_ARMED_BY_PUMP);
     }
 }

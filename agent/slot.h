@@ -23,7 +23,8 @@ enum spipe_slot_state {
     SPIPE_SLOT_FREE = 0,
     SPIPE_SLOT_CLAIMED = 1,     /* belongs to a thread that does not run yet */
     SPIPE_SLOT_LIVE = 2,
-    SPIPE_SLOT_ENDED = 3        /* the thread is gone; the pump has still to take what it left */
+    SPIPE_SLOT_ENDING = 3,      /* takes no more signals; its thread is about to leave the last of it */
+    SPIPE_SLOT_ENDED = 4        /* the thread is gone; the pump has still to take what it left */
 };
 
 /* Times spent in the handler, by power of two of ns and its two following bits: a quarter of an octave each. */
@@ -39,6 +40,9 @@ struct spipe_slot {
     _Atomic uint32_t arming;                /* which arming is valid; written under `arm_lock` */
     _Atomic uint32_t arm_lock;
     _Atomic int32_t timer_id;               /* -1: none; whoever takes it out deletes the timer */
+    _Atomic uint64_t first_ns;              /* the thread's CPU time at which its first period is over; written by who arms */
+    _Atomic uint64_t attempted_before;      /* `attempted` at that time */
+    _Atomic uint32_t carried;               /* periods that the next sample stands for besides its own */
     _Atomic uint64_t stack_low;             /* both 0: not known yet */
     _Atomic uint64_t stack_high;
 
@@ -70,7 +74,7 @@ struct spipe_slot {
     uint64_t cpu_start_ns;                  /* CPU time before the session */
     uint64_t cpu_ns;                        /* CPU time at the last look */
     uint64_t cpu_accounted_ns;              /* up to where CPU time without a source was turned into drops */
-    uint64_t cpu_signalled_ns;              /* sampler thread only: up to where signals were sent for */
+    uint64_t signalled;                     /* periods that the sampler thread has sent signals for */
     uint64_t sent;
     uint64_t dropped_paused;
     uint64_t dropped_no_slot;
@@ -94,6 +98,12 @@ struct spipe_slot *spipe_slot_get(uint32_t index);
 
 /* One more than the highest index ever claimed: where loops over slots end. */
 uint32_t spipe_slot_used(void);
+
+/* True for a slot whose thread runs or has run: its ring and counts mean something. */
+static inline bool spipe_slot_is_in_use(const struct spipe_slot *slot)
+{
+    return atomic_load_explicit(&slot->state, memory_order_acquire) >= SPIPE_SLOT_LIVE;
+}
 
 /* The slot that a signal's value names, or NULL when the value is none of ours or of an arming that is over. Handler-safe. */
 struct spipe_slot *spipe_slot_from_signal(const void *value);

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "files.h"
+#include "handler.h"
 #include "ledger.h"
 #include "protocol/system_linux.h"
 #include "signals.h"
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+
+extern char **environ;
 
 /* For a stack without limit: nothing else is mapped that near below it. */
 #define UNLIMITED_STACK (UINT64_C(1) << 30)
@@ -27,10 +30,14 @@ void spipe_threads_note_main(void)
     uint64_t size = UNLIMITED_STACK;
     if (spipe_system(SYS_getrlimit, RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < UNLIMITED_STACK)
         size = limit.rlim_cur;
-    /* The program's name is the last thing that the kernel puts on the stack, above arguments and environment. */
-    uint64_t high = getauxval(AT_EXECFN) & ~UINT64_C(7);
-    if (high == 0)
+    /* The kernel puts the arrays of arguments and environment right above the first frame, then their texts, and last the program's
+     * name. A program that has moved its environment leaves us the latter as the end. */
+    uint64_t here = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+    uint64_t last = getauxval(AT_EXECFN) & ~UINT64_C(7);
+    uint64_t arrays = (uint64_t)(uintptr_t)environ;
+    if (last == 0)
         return;
+    uint64_t high = arrays > here && arrays < last ? arrays : last;
     main_thread.stack_high = high;
     main_thread.stack_low = high - size;
 }
@@ -296,6 +303,11 @@ void spipe_threads_leave(struct spipe_slot *slot)
 {
     uint32_t live = SPIPE_SLOT_LIVE;
     atomic_store(&slot->final_cpu_ns, spipe_clock_thread_cpu_ns(slot->tid));
-    if (atomic_compare_exchange_strong(&slot->state, &live, SPIPE_SLOT_ENDED))
-        spipe_sampler_thread_ends(slot);
+    /* From here on the handler leaves the ring alone, so this thread may write to it itself. */
+    if (!atomic_compare_exchange_strong(&slot->state, &live, SPIPE_SLOT_ENDING))
+        return;
+    uint32_t missing = spipe_sampler_thread_ends(slot);
+    if (missing > 0)
+        spipe_handler_take_last(slot, missing);
+    atomic_store(&slot->state, SPIPE_SLOT_ENDED);
 }

@@ -441,8 +441,7 @@ void spipe_weave_discard(void)
 {
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        uint32_t state = atomic_load(&slot->state);
-        if (state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED)
+        if (spipe_slot_is_in_use(slot))
             discard_slot(slot);
     }
 }
@@ -477,8 +476,7 @@ bool spipe_weave_drain(struct spipe_session *session)
     announce_gone_images(session);
     for (uint32_t i = 0; i < spipe_slot_used() && has_room; i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-        if (state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED)
+        if (spipe_slot_is_in_use(slot))
             has_room = drain_slot(session, slot);
     }
     spipe_weave_flush(session);
@@ -496,8 +494,7 @@ static void announce_living(struct spipe_session *session)
 {
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        uint32_t state = atomic_load(&slot->state);
-        if ((state == SPIPE_SLOT_LIVE || state == SPIPE_SLOT_ENDED) && slot->thread_id != 0) {
+        if (spipe_slot_is_in_use(slot) && slot->thread_id != 0) {
             slot->thread_id = 0;
             spipe_weave_announce_thread(session, slot);
         }
