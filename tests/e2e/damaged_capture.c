@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opens a capture cut at every length and with every byte changed in turn, and checks each time that reading takes what is
- * sound and says where it stopped.
+ * Opens a capture cut at every length and with every byte changed in turn, and checks each time that reading takes what
+ * is sound and says where it stopped.
  *
  *     damaged_capture FILE
  */
@@ -58,8 +58,8 @@ static void cut_everywhere(const uint8_t *bytes, size_t len, size_t step, const 
         struct reading part = read_bytes(bytes, cut);
 
         if (part.end.reason != SPIPE_CAPTURE_CUT || part.end.offset > cut || part.end.text[0] == '\0') {
-            fail("cut at %zu: %s at %" PRIu64 " (%s)\n", cut, spipe_capture_reason_name(part.end.reason), part.end.offset,
-                 part.end.text);
+            fail("cut at %zu: %s at %" PRIu64 " (%s)\n", cut, spipe_capture_reason_name(part.end.reason),
+                 part.end.offset, part.end.text);
         }
         if (part.samples < last || part.samples > whole->samples) {
             fail("cut at %zu: %" PRIu64 " samples, %" PRIu64 " before\n", cut, part.samples, last);
@@ -68,8 +68,8 @@ static void cut_everywhere(const uint8_t *bytes, size_t len, size_t step, const 
     }
 }
 
-/* A changed byte may change a number and nothing else. What cannot be is a reading that ends outside the bytes, or one that stops
- * early and says that all is well. */
+/* A changed byte may change a number and nothing else. What cannot be is a reading that ends outside the bytes, or one
+ * that stops early and says that all is well. */
 static void change_everywhere(uint8_t *bytes, size_t len, size_t step, const struct reading *whole, uint8_t change)
 {
     for (size_t at = 0; at < len; at += step) {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the end-to-end tests share: running programs with and without the profiler, reports, checks, skipping.
 
-A test is a Python program that calls main() with its cases. It exits with 0 when all checks hold, 1 when one fails and 77, which
-ctest shows as skipped, when something that it needs is missing; with CI=true that is a failure too.
+A test is a Python program that calls main() with its cases. It exits with 0 when all checks hold, 1 when one fails
+and 77, which ctest shows as skipped, when something that it needs is missing; with CI=true that is a failure too.
 """
 
 import json
@@ -39,7 +39,7 @@ def check(holds, what):
 
 
 def need(program):
-    """Returns the path of a program, preferring the system's own over others in PATH; skips the test when there is none."""
+    """The path of a program, the system's own before others in PATH; skips the test when there is none."""
     path = shutil.which(program, path="/usr/bin:/bin:/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
     if path is None:
         raise Skip(f"{program} is not installed")
@@ -187,7 +187,8 @@ def check_ledger(report, ended=True):
     """Every sample is accounted for; after a Goodbye nothing is pending, and what was sent is what arrived."""
     ledger = report["ledger"]
     total = ledger["sent"] + ledger["pending"] + dropped(report)
-    check(ledger["attempted"] == total, f"the ledger does not close: attempted {ledger['attempted']}, accounted {total}")
+    attempted = ledger["attempted"]
+    check(attempted == total, f"the ledger does not close: attempted {attempted}, accounted {total}")
     if ended:
         check(not report["end"]["cut"], f"the capture is cut: {report['end']}")
         check(ledger["pending"] == 0, f"{ledger['pending']} samples pending at Goodbye")

@@ -47,11 +47,13 @@ print "$_ $count{$_}\n" for @words[0 .. 20];
 
 SQLITE_WORK = """
 create table item(id integer primary key, owner integer, price integer, name text);
-with recursive n(i, r) as (select 1, 1 union all select i + 1, (r * 1103515245 + 12345) & 2147483647 from n where i < {rows})
+with recursive n(i, r) as
+    (select 1, 1 union all select i + 1, (r * 1103515245 + 12345) & 2147483647 from n where i < {rows})
 insert into item select i, r % 5003, (r >> 7) % 9973, 'name' || (r % 7919) from n;
 create index by_owner on item(owner, price);
 create index by_name on item(name);
-select owner, count(*), sum(price), max(name) from item group by owner having sum(price) > 90000 order by 3 desc, 1 limit 20;
+select owner, count(*), sum(price), max(name) from item group by owner having sum(price) > 90000
+    order by 3 desc, 1 limit 20;
 select count(*) from item a join item b on a.owner = b.owner and a.price < b.price where a.name like '%11%';
 select substr(name, 1, 5), avg(price), count(distinct owner) from item group by 1 order by 1;
 delete from item where price % 3 = 0;
@@ -65,7 +67,9 @@ let seed = 1, total = 0;
 const next = () => (seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff);
 for (let round = 0; round < rounds; round++) {
   const rows = [];
-  for (let i = 0; i < 6000; i++) rows.push({ key: 'k' + next() % 1000, value: next() % 5000, tags: [next() % 7, next() % 11] });
+  for (let i = 0; i < 6000; i++) {
+    rows.push({ key: 'k' + next() % 1000, value: next() % 5000, tags: [next() % 7, next() % 11] });
+  }
   const text = JSON.stringify(rows);
   const groups = new Map();
   for (const row of JSON.parse(text)) groups.set(row.key, (groups.get(row.key) || 0) + row.value + row.tags[0]);
@@ -134,7 +138,8 @@ class Workloads:
                 f"--stop-address={first + int(length / times)}", *[self.compiler()] * times]
 
     def xz(self):
-        return [need("xz"), "-6", "-T2", "--block-size=2MiB", "-k", "-c", self.binary_data(max(2, round(self.seconds * 2.5)))]
+        data = self.binary_data(max(2, round(self.seconds * 2.5)))
+        return [need("xz"), "-6", "-T2", "--block-size=2MiB", "-k", "-c", data]
 
     def openssl(self):
         return [need("openssl"), "kdf", "-keylen", "32", "-kdfopt", "digest:SHA512", "-kdfopt", "pass:word", "-kdfopt",
@@ -143,7 +148,8 @@ class Workloads:
     def cc1(self):
         source = self.c_source()
         prepared = source[:-1] + "i"
-        made = subprocess.run([need("gcc"), "-E", "-O2", source, "-o", prepared], capture_output=True, text=True, check=False)
+        prepare = [need("gcc"), "-E", "-O2", source, "-o", prepared]
+        made = subprocess.run(prepare, capture_output=True, text=True, check=False)
         check(made.returncode == 0, f"gcc -E fails, is libstb-dev installed? {made.stderr[:200]}")
         return [self.compiler(), "-quiet", "-O2", prepared, "-o", "-"]
 

@@ -17,7 +17,7 @@ static inline uint64_t burn_thread_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A piece of work of a few hundred microseconds that the compiler cannot leave out: a linear congruence, step after step. */
+/* A piece of work of a few hundred microseconds that the compiler cannot leave out: a linear congruence in steps. */
 static inline uint32_t burn_piece(uint32_t seed)
 {
     for (int step = 0; step < 200000; step++) {

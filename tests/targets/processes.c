@@ -2,7 +2,7 @@
 /*
  * Forks, executions, and the ways for a program to end.
  *
- *     processes forks COUNT       that many children, one after the other and some at once; each works, checks and exits
+ *     processes forks COUNT       that many children, a few at once; each works and exits
  *     processes exec TIMES        executes itself so often, working before each
  *     processes end HOW           works, then ends by exit, _exit, quick_exit, abort, kill, pthread_exit or return
  *     processes spin SECONDS      works so long by the clock on the wall

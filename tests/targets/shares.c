@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program with known shares: each part burns CPU time in a way that is hard to unwind, measures what it has used by the
- * thread's own clock, and writes that down, so that a profile can be compared with the truth.
+ * A program with known shares: each part burns CPU time in a way that is hard to unwind, measures what it has used by
+ * the thread's own clock, and writes that down, so that a profile can be compared with the truth.
  *
  *     shares TRUTH_FILE PLUGIN MILLISECONDS
  *
@@ -56,7 +56,7 @@ __attribute__((noinline)) void part_leaf(void)
     write_truth("self", "leaf", in_leaf);
 }
 
-/* A function of another library that is called through the PLT, from a loop so tight that many samples lie in the stub. */
+/* A function of another library, called through the PLT from a loop so tight that many samples lie in the stub. */
 __attribute__((noinline)) void part_plt(void)
 {
     uint64_t end = burn_thread_ns() + 2 * unit_ns;
@@ -86,7 +86,7 @@ __attribute__((noinline)) void part_recursion(void)
     }
 }
 
-/* The frame's size is known at run time only, and the callee's caller can be found through the saved base pointer alone. */
+/* The frame's size is known at run time only; callers can be found through the saved base pointer alone. */
 __attribute__((noinline)) void part_alloca(void)
 {
     for (unsigned turn = 0; turn < 20; turn++) {

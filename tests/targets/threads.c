@@ -3,7 +3,7 @@
  * Many threads.
  *
  *     threads together COUNT MILLISECONDS    all alive at once, each uses so much CPU time
- *     threads storm COUNT MILLISECONDS       one after the other, 20 at a time, each lives about so long and works a fifth of it
+ *     threads storm COUNT MILLISECONDS       20 at a time, each lives about so long and works a fifth of it
  *
  * Prints how many threads came to their end.
  */
