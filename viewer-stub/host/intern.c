@@ -121,6 +121,11 @@ int spipe_index_put(struct spipe_index *index, uint32_t hash, uint32_t value, st
     return SPIPE_OK;
 }
 
+void spipe_index_replace(struct spipe_index *index, size_t position, uint32_t value)
+{
+    index->slot[position - 1].value = value + 1;
+}
+
 void spipe_index_done(struct spipe_index *index, struct spipe_budget *budget)
 {
     give_back(budget, index->slot, index->capacity * sizeof *index->slot);
@@ -130,6 +135,11 @@ void spipe_index_done(struct spipe_index *index, struct spipe_budget *budget)
 uint32_t spipe_intern_hash(const void *bytes, size_t len, uint64_t seed)
 {
     return (uint32_t)XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+void spipe_ids_init(struct spipe_ids *ids, uint32_t limit)
+{
+    *ids = (struct spipe_ids){.limit = limit, .era = 1};
 }
 
 int spipe_ids_reserve(struct spipe_ids *ids, uint32_t id, struct spipe_budget *budget)
@@ -144,29 +154,30 @@ int spipe_ids_reserve(struct spipe_ids *ids, uint32_t id, struct spipe_budget *b
     while (capacity <= id) {
         capacity = capacity > UINT32_MAX / 2 ? UINT32_MAX : capacity * 2;
     }
-    uint32_t *larger = spipe_budget_take(budget, capacity, sizeof *larger);
+    uint64_t *larger = spipe_budget_take(budget, capacity, sizeof *larger);
     if (larger == NULL) {
         return SPIPE_E_NO_MEMORY;
     }
     if (ids->capacity != 0) {
-        memcpy(larger, ids->index, ids->capacity * sizeof *larger);
+        memcpy(larger, ids->entry, ids->capacity * sizeof *larger);
     }
-    memset(larger + ids->capacity, 0xff, (capacity - ids->capacity) * sizeof *larger);
-    give_back(budget, ids->index, ids->capacity * sizeof *larger);
-    ids->index = larger;
+    give_back(budget, ids->entry, ids->capacity * sizeof *larger);
+    ids->entry = larger;
     ids->capacity = capacity;
     return SPIPE_OK;
 }
 
 void spipe_ids_clear(struct spipe_ids *ids)
 {
-    if (ids->capacity != 0) {
-        memset(ids->index, 0xff, ids->capacity * sizeof *ids->index);
+    ids->era++;
+    if (ids->era == 0) {
+        memset(ids->entry, 0, ids->capacity * sizeof *ids->entry);
+        ids->era = 1;
     }
 }
 
 void spipe_ids_done(struct spipe_ids *ids, struct spipe_budget *budget)
 {
-    give_back(budget, ids->index, ids->capacity * sizeof *ids->index);
-    *ids = (struct spipe_ids){.limit = ids->limit};
+    give_back(budget, ids->entry, ids->capacity * sizeof *ids->entry);
+    spipe_ids_init(ids, ids->limit);
 }

@@ -40,6 +40,8 @@ struct spipe_index {
 /* The next value with this hash, SPIPE_INTERN_NONE after the last. `position` begins as `hash`. */
 uint32_t spipe_index_next(const struct spipe_index *index, uint32_t hash, size_t *position);
 int spipe_index_put(struct spipe_index *index, uint32_t hash, uint32_t value, struct spipe_budget *budget);
+/* Puts another value in the place of the one that spipe_index_next() has just returned. */
+void spipe_index_replace(struct spipe_index *index, size_t position, uint32_t value);
 void spipe_index_done(struct spipe_index *index, struct spipe_budget *budget);
 
 /* A hash of `len` bytes that nobody can foresee who does not know the seed. */
@@ -48,15 +50,19 @@ uint32_t spipe_intern_hash(const void *bytes, size_t len, uint64_t seed);
 /* ------------------------------------------------------------------------------------------------ from wire ids to indexes */
 
 struct spipe_ids {
-    uint32_t *index;            /* by id; SPIPE_INTERN_NONE where it is not defined */
+    uint64_t *entry;            /* by id: the era in which it was defined, and below it the index */
     uint32_t capacity;
     uint32_t limit;             /* no id is larger */
+    uint32_t era;               /* forgetting is a new era, or a stream of checkpoints would cost a table's length each */
 };
 
 static inline uint32_t spipe_ids_find(const struct spipe_ids *ids, uint32_t id)
 {
-    return id < ids->capacity ? ids->index[id] : SPIPE_INTERN_NONE;
+    uint64_t entry = id < ids->capacity ? ids->entry[id] : 0;
+    return (uint32_t)(entry >> 32) == ids->era ? (uint32_t)entry : SPIPE_INTERN_NONE;
 }
+
+void spipe_ids_init(struct spipe_ids *ids, uint32_t limit);
 
 /* Makes room for ids up to `id`. SPIPE_E_LIMIT, SPIPE_E_NO_MEMORY. */
 int spipe_ids_reserve(struct spipe_ids *ids, uint32_t id, struct spipe_budget *budget);
@@ -64,7 +70,7 @@ int spipe_ids_reserve(struct spipe_ids *ids, uint32_t id, struct spipe_budget *b
 /* Room must have been made. */
 static inline void spipe_ids_put(struct spipe_ids *ids, uint32_t id, uint32_t index)
 {
-    ids->index[id] = index;
+    ids->entry[id] = (uint64_t)ids->era << 32 | index;
 }
 
 /* Forgets all ids, keeping the memory. */
