@@ -2,8 +2,8 @@
 /*
  * Bounded memory for one message at a time: taken once, handed out in order, given back all together.
  *
- * It holds what a decoded record points to, and the temporary structs that encoding needs. Not for several threads at once.
- * It calls nothing but memset, so that it may be used where malloc may not.
+ * It holds what a decoded record points to, and the temporary structs that encoding needs. Not for several threads at
+ * once. It calls nothing, so that it may be used where malloc may not.
  */
 #ifndef SPIPE_PROTOCOL_ARENA_H
 #define SPIPE_PROTOCOL_ARENA_H

@@ -102,7 +102,7 @@ static void convert_configuration(const Stackpipe__V1__Configuration *from, stru
     };
 }
 
-/* ------------------------------------------------------------------------------------------- one function for each kind */
+/* --------------------------------------------------------------------------------------- one function for each kind */
 
 static int decode_refusal(const Stackpipe__V1__Refusal *from, struct spipe_refusal *to)
 {
@@ -336,9 +336,10 @@ static struct spipe_thread_ledger convert_thread_ledger(const Stackpipe__V1__Thr
 }
 
 /*
- * A thread's ledger is the record that grows most by decoding: 7 bytes become a struct of 120, and thousands of short threads may
- * stand in one message. The arena hands out in order, so each struct lies behind the one before it and is larger than ours, and
- * holds nothing that points elsewhere: ours take their place, one after another, and never reach one that is not read yet.
+ * A thread's ledger is the record that grows most by decoding: 7 bytes become a struct of 120, and thousands of short
+ * threads may stand in one message. The arena hands out in order, so each struct lies behind the one before it and is
+ * larger than ours, and holds nothing that points elsewhere: ours take their place, one after another, and never reach
+ * one that is not read yet.
  */
 static const struct spipe_thread_ledger *convert_thread_ledgers(Stackpipe__V1__ThreadLedger *const *items, size_t count)
 {
@@ -435,7 +436,12 @@ static int decode_command_result(const Stackpipe__V1__CommandResult *from, struc
     if (from->time > TIME_MAX) {
         return SPIPE_E_FORMAT;
     }
-    *to = (struct spipe_command_result){from->command_id, (enum spipe_command_status)from->status, from->text, from->time};
+    *to = (struct spipe_command_result){
+        .command_id = from->command_id,
+        .status = (enum spipe_command_status)from->status,
+        .text = from->text,
+        .time = from->time,
+    };
     return SPIPE_OK;
 }
 
@@ -484,7 +490,7 @@ static int decode_kind(const Stackpipe__V1__AgentMessage *from, struct spipe_are
     }
 }
 
-/* --------------------------------------------------------------------------------------------------------------- host */
+/* ------------------------------------------------------------------------------------------------------------- host */
 
 static void decode_command(const Stackpipe__V1__Command *from, struct spipe_command *to)
 {
@@ -510,7 +516,7 @@ static void decode_command(const Stackpipe__V1__Command *from, struct spipe_comm
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------- public */
+/* ----------------------------------------------------------------------------------------------------------- public */
 
 int spipe_decode_record(struct spipe_bytes message, struct spipe_arena *arena, struct spipe_record *ret_record)
 {
@@ -529,7 +535,8 @@ int spipe_decode_record(struct spipe_bytes message, struct spipe_arena *arena, s
     return status;
 }
 
-int spipe_decode_host_record(struct spipe_bytes message, struct spipe_arena *arena, struct spipe_host_record *ret_record)
+int spipe_decode_host_record(struct spipe_bytes message, struct spipe_arena *arena,
+                             struct spipe_host_record *ret_record)
 {
     ProtobufCMessage *unpacked = NULL;
     int status = unpack(&stackpipe__v1__host_message__descriptor, message, arena, &unpacked);

@@ -4,6 +4,7 @@
 #include "message.h"
 #include "profile.pb-c.h"
 #include "status.h"
+#include "wire_text.h"
 
 #include <string.h>
 
@@ -13,6 +14,7 @@
 struct job {
     struct spipe_arena *scratch;
     struct spipe_buffer *buffer;
+    bool lacks_memory;          /* the scratch arena was too small for some text */
 };
 
 /* Takes an array from the scratch arena; NULL when there is no room for it. */
@@ -21,9 +23,25 @@ static void *take_array(struct spipe_arena *scratch, size_t count, size_t size)
     return count <= SIZE_MAX / size ? spipe_arena_take(scratch, count * size) : NULL;
 }
 
-static char *borrow_text(const char *text)
+/* The text as protobuf wants it. The result is only read, but protobuf-c has no const. */
+static char *borrow_text(struct job *job, const char *text)
 {
-    return (char *)text;   /* protobuf-c has no const, and only reads it when packing */
+    const char *clean = spipe_wire_text_clean(text, job->scratch);
+    job->lacks_memory = job->lacks_memory || clean == NULL;
+    return (char *)clean;
+}
+
+static char **borrow_texts(struct job *job, const char *const *texts, size_t count)
+{
+    char **borrowed = take_array(job->scratch, count, sizeof(*borrowed));
+    if (borrowed == NULL) {
+        job->lacks_memory = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        borrowed[i] = borrow_text(job, texts[i]);
+    }
+    return borrowed;
 }
 
 static uint32_t *borrow_column(const uint32_t *column)
@@ -37,9 +55,13 @@ static ProtobufCBinaryData borrow_bytes(struct spipe_bytes bytes)
 }
 
 /* Appends the message behind its length, or nothing. */
-static int append(const ProtobufCMessage *message, size_t message_max, struct spipe_buffer *buffer)
+static int append(const ProtobufCMessage *message, size_t message_max, const struct job *job)
 {
     uint8_t prefix[LENGTH_PREFIX_MAX];
+    struct spipe_buffer *buffer = job->buffer;
+    if (job->lacks_memory) {
+        return SPIPE_E_NO_MEMORY;
+    }
     size_t len = protobuf_c_message_get_packed_size(message);
     size_t prefix_len = spipe_varint_write(len, prefix);
     if (len > message_max) {
@@ -56,13 +78,13 @@ static int append(const ProtobufCMessage *message, size_t message_max, struct sp
 
 static int append_agent_message(const Stackpipe__V1__AgentMessage *message, const struct job *job)
 {
-    return append(&message->base, SPIPE_AGENT_MESSAGE_MAX, job->buffer);
+    return append(&message->base, SPIPE_AGENT_MESSAGE_MAX, job);
 }
 
-static Stackpipe__V1__Configuration convert_configuration(const struct spipe_configuration *from)
+static Stackpipe__V1__Configuration convert_configuration(struct job *job, const struct spipe_configuration *from)
 {
     Stackpipe__V1__Configuration to = STACKPIPE__V1__CONFIGURATION__INIT;
-    to.token = borrow_text(from->token);
+    to.token = borrow_text(job, from->token);
     to.hold = from->hold;
     to.cpu_period_us = from->cpu_period_us;
     to.wall_period_us = from->wall_period_us;
@@ -78,7 +100,7 @@ static Stackpipe__V1__Configuration convert_configuration(const struct spipe_con
     return to;
 }
 
-/* ------------------------------------------------------------------------------------------- one function for each kind */
+/* --------------------------------------------------------------------------------------- one function for each kind */
 
 /* Declares the message of a kind on the stack, and the AgentMessage around it. */
 #define AGENT_MESSAGE(TYPE, KIND, member)                                    \
@@ -87,44 +109,44 @@ static Stackpipe__V1__Configuration convert_configuration(const struct spipe_con
     message.kind_case = STACKPIPE__V1__AGENT_MESSAGE__KIND_##KIND;           \
     message.member = &to
 
-static int encode_refusal(const struct spipe_refusal *from, const struct job *job)
+static int encode_refusal(const struct spipe_refusal *from, struct job *job)
 {
     AGENT_MESSAGE(Refusal, REFUSAL, refusal);
     to.supported_major = from->supported_major;
-    to.text = borrow_text(from->text);
+    to.text = borrow_text(job, from->text);
     return append_agent_message(&message, job);
 }
 
-static int encode_hello(const struct spipe_hello *from, const struct job *job)
+static int encode_hello(const struct spipe_hello *from, struct job *job)
 {
     AGENT_MESSAGE(Hello, HELLO, hello);
     to.protocol_minor = from->protocol_minor;
-    to.agent_version = borrow_text(from->agent_version);
+    to.agent_version = borrow_text(job, from->agent_version);
     to.session_id = borrow_bytes(from->session_id);
     to.process_id = borrow_bytes(from->process_id);
     to.session_number = from->session_number;
     to.pid = from->pid;
     to.parent_pid = from->parent_pid;
     to.start_time_us = from->start_time_us;
-    to.executable = borrow_text(from->executable);
+    to.executable = borrow_text(job, from->executable);
     to.n_argument = from->argument_count;
-    to.argument = (char **)from->argument;
-    to.operating_system = borrow_text(from->operating_system);
-    to.architecture = borrow_text(from->architecture);
-    to.cpu_model = borrow_text(from->cpu_model);
+    to.argument = borrow_texts(job, from->argument, from->argument_count);
+    to.operating_system = borrow_text(job, from->operating_system);
+    to.architecture = borrow_text(job, from->architecture);
+    to.cpu_model = borrow_text(job, from->cpu_model);
     to.cpu_count = from->cpu_count;
     to.kernel_tick_hz = from->kernel_tick_hz;
     to.origin_ns = from->origin_ns;
     to.origin_unix_us = from->origin_unix_us;
     to.n_capability = from->capability_count;
-    to.capability = (char **)from->capability;
+    to.capability = borrow_texts(job, from->capability, from->capability_count);
     return append_agent_message(&message, job);
 }
 
-static int convert_sources(const struct spipe_applied *from, struct spipe_arena *scratch, Stackpipe__V1__Applied *to)
+static int convert_sources(struct job *job, const struct spipe_applied *from, Stackpipe__V1__Applied *to)
 {
-    Stackpipe__V1__Source *items = take_array(scratch, from->source_count, sizeof(*items));
-    to->source = take_array(scratch, from->source_count, sizeof(*to->source));
+    Stackpipe__V1__Source *items = take_array(job->scratch, from->source_count, sizeof(*items));
+    to->source = take_array(job->scratch, from->source_count, sizeof(*to->source));
     if (items == NULL || to->source == NULL) {
         return SPIPE_E_NO_MEMORY;
     }
@@ -135,7 +157,7 @@ static int convert_sources(const struct spipe_applied *from, struct spipe_arena 
         items[i].kind = (Stackpipe__V1__SourceKind)source->kind;
         items[i].unit = (Stackpipe__V1__Unit)source->unit;
         items[i].weight_quantum = source->weight_quantum;
-        items[i].mechanism = borrow_text(source->mechanism);
+        items[i].mechanism = borrow_text(job, source->mechanism);
         items[i].tick_aligned = source->tick_aligned;
         to->source[i] = &items[i];
     }
@@ -143,30 +165,30 @@ static int convert_sources(const struct spipe_applied *from, struct spipe_arena 
     return SPIPE_OK;
 }
 
-static int convert_unmet(const struct spipe_applied *from, struct spipe_arena *scratch, Stackpipe__V1__Applied *to)
+static int convert_unmet(struct job *job, const struct spipe_applied *from, Stackpipe__V1__Applied *to)
 {
-    Stackpipe__V1__Unmet *items = take_array(scratch, from->unmet_count, sizeof(*items));
-    to->unmet = take_array(scratch, from->unmet_count, sizeof(*to->unmet));
+    Stackpipe__V1__Unmet *items = take_array(job->scratch, from->unmet_count, sizeof(*items));
+    to->unmet = take_array(job->scratch, from->unmet_count, sizeof(*to->unmet));
     if (items == NULL || to->unmet == NULL) {
         return SPIPE_E_NO_MEMORY;
     }
     for (size_t i = 0; i < from->unmet_count; i++) {
         stackpipe__v1__unmet__init(&items[i]);
         items[i].field_number = from->unmet[i].field_number;
-        items[i].text = borrow_text(from->unmet[i].text);
+        items[i].text = borrow_text(job, from->unmet[i].text);
         to->unmet[i] = &items[i];
     }
     to->n_unmet = from->unmet_count;
     return SPIPE_OK;
 }
 
-static int encode_applied(const struct spipe_applied *from, const struct job *job)
+static int encode_applied(const struct spipe_applied *from, struct job *job)
 {
     AGENT_MESSAGE(Applied, APPLIED, applied);
-    Stackpipe__V1__Configuration configuration = convert_configuration(&from->configuration);
-    int status = convert_sources(from, job->scratch, &to);
+    Stackpipe__V1__Configuration configuration = convert_configuration(job, &from->configuration);
+    int status = convert_sources(job, from, &to);
     if (status == SPIPE_OK) {
-        status = convert_unmet(from, job->scratch, &to);
+        status = convert_unmet(job, from, &to);
     }
     if (status != SPIPE_OK) {
         return status;
@@ -178,7 +200,7 @@ static int encode_applied(const struct spipe_applied *from, const struct job *jo
     return append_agent_message(&message, job);
 }
 
-static int encode_samples(const struct spipe_samples *from, const struct job *job)
+static int encode_samples(const struct spipe_samples *from, struct job *job)
 {
     AGENT_MESSAGE(Samples, SAMPLES, samples);
     to.source_id = from->source_id;
@@ -198,7 +220,7 @@ static int encode_samples(const struct spipe_samples *from, const struct job *jo
     return append_agent_message(&message, job);
 }
 
-static int encode_stacks(const struct spipe_stacks *from, const struct job *job)
+static int encode_stacks(const struct spipe_stacks *from, struct job *job)
 {
     AGENT_MESSAGE(Stacks, STACKS, stacks);
     to.first_stack_id = from->first_stack_id;
@@ -209,7 +231,7 @@ static int encode_stacks(const struct spipe_stacks *from, const struct job *job)
     return append_agent_message(&message, job);
 }
 
-static int encode_frames(const struct spipe_frames *from, const struct job *job)
+static int encode_frames(const struct spipe_frames *from, struct job *job)
 {
     AGENT_MESSAGE(Frames, FRAMES, frames);
     to.first_frame_id = from->first_frame_id;
@@ -222,7 +244,7 @@ static int encode_frames(const struct spipe_frames *from, const struct job *job)
     return append_agent_message(&message, job);
 }
 
-static int encode_images(const struct spipe_images *from, const struct job *job)
+static int encode_images(const struct spipe_images *from, struct job *job)
 {
     AGENT_MESSAGE(Images, IMAGES, images);
     Stackpipe__V1__Image *items = take_array(job->scratch, from->image_count, sizeof(*items));
@@ -234,7 +256,7 @@ static int encode_images(const struct spipe_images *from, const struct job *job)
         const struct spipe_image *image = &from->image[i];
         stackpipe__v1__image__init(&items[i]);
         items[i].image_id = image->image_id;
-        items[i].path = borrow_text(image->path);
+        items[i].path = borrow_text(job, image->path);
         items[i].build_id = borrow_bytes(image->build_id);
         items[i].load_address = image->load_address;
         items[i].size = image->size;
@@ -248,7 +270,7 @@ static int encode_images(const struct spipe_images *from, const struct job *job)
     return append_agent_message(&message, job);
 }
 
-static int encode_threads(const struct spipe_threads *from, const struct job *job)
+static int encode_threads(const struct spipe_threads *from, struct job *job)
 {
     AGENT_MESSAGE(Threads, THREADS, threads);
     Stackpipe__V1__Thread *items = take_array(job->scratch, from->thread_count, sizeof(*items));
@@ -260,7 +282,7 @@ static int encode_threads(const struct spipe_threads *from, const struct job *jo
         stackpipe__v1__thread__init(&items[i]);
         items[i].thread_id = from->thread[i].thread_id;
         items[i].tid = from->thread[i].tid;
-        items[i].name = borrow_text(from->thread[i].name);
+        items[i].name = borrow_text(job, from->thread[i].name);
         items[i].time = from->thread[i].time;
         to.thread[i] = &items[i];
     }
@@ -287,7 +309,7 @@ static void convert_thread_ledger(const struct spipe_thread_ledger *from, Stackp
     to->dropped_other = from->dropped_other;
 }
 
-static int encode_ledger(const struct spipe_ledger *from, const struct job *job)
+static int encode_ledger(const struct spipe_ledger *from, struct job *job)
 {
     AGENT_MESSAGE(Ledger, LEDGER, ledger);
     Stackpipe__V1__ThreadLedger *items = take_array(job->scratch, from->thread_count, sizeof(*items));
@@ -315,7 +337,7 @@ static int encode_ledger(const struct spipe_ledger *from, const struct job *job)
     return append_agent_message(&message, job);
 }
 
-static int encode_markers(const struct spipe_markers *from, const struct job *job)
+static int encode_markers(const struct spipe_markers *from, struct job *job)
 {
     AGENT_MESSAGE(Markers, MARKERS, markers);
     to.start_time = from->start_time;
@@ -332,16 +354,16 @@ static int encode_markers(const struct spipe_markers *from, const struct job *jo
     return append_agent_message(&message, job);
 }
 
-static int encode_strings(const struct spipe_strings *from, const struct job *job)
+static int encode_strings(const struct spipe_strings *from, struct job *job)
 {
     AGENT_MESSAGE(Strings, STRINGS, strings);
     to.first_string_id = from->first_string_id;
     to.n_text = from->count;
-    to.text = (char **)from->text;
+    to.text = borrow_texts(job, from->text, from->count);
     return append_agent_message(&message, job);
 }
 
-static int encode_methods(const struct spipe_methods *from, const struct job *job)
+static int encode_methods(const struct spipe_methods *from, struct job *job)
 {
     AGENT_MESSAGE(Methods, METHODS, methods);
     Stackpipe__V1__Method *items = take_array(job->scratch, from->count, sizeof(*items));
@@ -362,7 +384,7 @@ static int encode_methods(const struct spipe_methods *from, const struct job *jo
     return append_agent_message(&message, job);
 }
 
-static int encode_checkpoint(const struct spipe_checkpoint *from, const struct job *job)
+static int encode_checkpoint(const struct spipe_checkpoint *from, struct job *job)
 {
     AGENT_MESSAGE(Checkpoint, CHECKPOINT, checkpoint);
     to.checkpoint_number = from->checkpoint_number;
@@ -371,27 +393,27 @@ static int encode_checkpoint(const struct spipe_checkpoint *from, const struct j
     return append_agent_message(&message, job);
 }
 
-static int encode_command_result(const struct spipe_command_result *from, const struct job *job)
+static int encode_command_result(const struct spipe_command_result *from, struct job *job)
 {
     AGENT_MESSAGE(CommandResult, COMMAND_RESULT, command_result);
     to.command_id = from->command_id;
     to.status = (Stackpipe__V1__CommandStatus)from->status;
-    to.text = borrow_text(from->text);
+    to.text = borrow_text(job, from->text);
     to.time = from->time;
     return append_agent_message(&message, job);
 }
 
-static int encode_goodbye(const struct spipe_goodbye *from, const struct job *job)
+static int encode_goodbye(const struct spipe_goodbye *from, struct job *job)
 {
     AGENT_MESSAGE(Goodbye, GOODBYE, goodbye);
     to.reason = (Stackpipe__V1__GoodbyeReason)from->reason;
-    to.text = borrow_text(from->text);
+    to.text = borrow_text(job, from->text);
     to.samples_sent = from->samples_sent;
     to.samples_dropped = from->samples_dropped;
     return append_agent_message(&message, job);
 }
 
-/* --------------------------------------------------------------------------------------------------------------- host */
+/* ------------------------------------------------------------------------------------------------------------- host */
 
 /* The messages of all actions, of which a command uses one. */
 struct action_messages {
@@ -404,11 +426,12 @@ struct action_messages {
     Stackpipe__V1__Stop stop;
 };
 
-static bool convert_action(const struct spipe_command *from, struct action_messages *messages, Stackpipe__V1__Command *to)
+static bool convert_action(struct job *job, const struct spipe_command *from, struct action_messages *messages,
+                           Stackpipe__V1__Command *to)
 {
     switch (from->action) {
     case SPIPE_ACTION_CONFIGURE:
-        messages->configure = convert_configuration(&from->configure);
+        messages->configure = convert_configuration(job, &from->configure);
         to->configure = &messages->configure;
         break;
     case SPIPE_ACTION_PAUSE:
@@ -422,14 +445,14 @@ static bool convert_action(const struct spipe_command *from, struct action_messa
         break;
     case SPIPE_ACTION_MARK:
         stackpipe__v1__mark__init(to->mark = &messages->mark);
-        messages->mark.text = borrow_text(from->text);
+        messages->mark.text = borrow_text(job, from->text);
         break;
     case SPIPE_ACTION_RESTART_TABLES:
         stackpipe__v1__restart_tables__init(to->restart_tables = &messages->restart_tables);
         break;
     case SPIPE_ACTION_STOP:
         stackpipe__v1__stop__init(to->stop = &messages->stop);
-        messages->stop.text = borrow_text(from->text);
+        messages->stop.text = borrow_text(job, from->text);
         messages->stop.do_not_reconnect = from->do_not_reconnect;
         break;
     default:
@@ -439,34 +462,34 @@ static bool convert_action(const struct spipe_command *from, struct action_messa
     return true;
 }
 
-static int encode_configuration(const struct spipe_configuration *from, struct spipe_buffer *buffer)
+static int encode_configuration(const struct spipe_configuration *from, struct job *job)
 {
     Stackpipe__V1__HostMessage message = STACKPIPE__V1__HOST_MESSAGE__INIT;
-    Stackpipe__V1__Configuration to = convert_configuration(from);
+    Stackpipe__V1__Configuration to = convert_configuration(job, from);
     message.kind_case = STACKPIPE__V1__HOST_MESSAGE__KIND_CONFIGURATION;
     message.configuration = &to;
-    return append(&message.base, SPIPE_HOST_MESSAGE_MAX, buffer);
+    return append(&message.base, SPIPE_HOST_MESSAGE_MAX, job);
 }
 
-static int encode_command(const struct spipe_command *from, struct spipe_buffer *buffer)
+static int encode_command(const struct spipe_command *from, struct job *job)
 {
     Stackpipe__V1__HostMessage message = STACKPIPE__V1__HOST_MESSAGE__INIT;
     Stackpipe__V1__Command to = STACKPIPE__V1__COMMAND__INIT;
     struct action_messages messages;
-    if (!convert_action(from, &messages, &to)) {
+    if (!convert_action(job, from, &messages, &to)) {
         return SPIPE_E_ARGUMENT;
     }
     to.command_id = from->command_id;
     message.kind_case = STACKPIPE__V1__HOST_MESSAGE__KIND_COMMAND;
     message.command = &to;
-    return append(&message.base, SPIPE_HOST_MESSAGE_MAX, buffer);
+    return append(&message.base, SPIPE_HOST_MESSAGE_MAX, job);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- public */
+/* ----------------------------------------------------------------------------------------------------------- public */
 
 int spipe_encode_record(const struct spipe_record *record, struct spipe_arena *scratch, struct spipe_buffer *buffer)
 {
-    struct job job = {scratch, buffer};
+    struct job job = {scratch, buffer, false};
     spipe_arena_reset(scratch);
     switch (record->kind) {
     case SPIPE_RECORD_REFUSAL:
@@ -505,14 +528,16 @@ int spipe_encode_record(const struct spipe_record *record, struct spipe_arena *s
     }
 }
 
-int spipe_encode_host_record(const struct spipe_host_record *record, struct spipe_arena *scratch, struct spipe_buffer *buffer)
+int spipe_encode_host_record(const struct spipe_host_record *record, struct spipe_arena *scratch,
+                             struct spipe_buffer *buffer)
 {
+    struct job job = {scratch, buffer, false};
     spipe_arena_reset(scratch);
     switch (record->kind) {
     case SPIPE_HOST_RECORD_CONFIGURATION:
-        return encode_configuration(&record->configuration, buffer);
+        return encode_configuration(&record->configuration, &job);
     case SPIPE_HOST_RECORD_COMMAND:
-        return encode_command(&record->command, buffer);
+        return encode_command(&record->command, &job);
     case SPIPE_HOST_RECORD_UNKNOWN:
     default:
         return SPIPE_E_ARGUMENT;

@@ -2,8 +2,8 @@
 /*
  * Records to bytes: each call appends one whole message, its length as a varint first.
  *
- * No memory is allocated: temporary structs come from the caller's scratch arena, which each call resets. Usable on agent
- * threads (calls memcpy, memset and strlen, nothing else of libc).
+ * No memory is allocated: temporary structs come from the caller's scratch arena, which each call resets. Usable on
+ * agent threads (calls memcpy, memset and strlen, nothing else of libc).
  */
 #ifndef SPIPE_PROTOCOL_ENCODE_H
 #define SPIPE_PROTOCOL_ENCODE_H
@@ -11,7 +11,9 @@
 #include "arena.h"
 #include "record.h"
 
-/* How much scratch arena a record with `count` images, threads, ledgers or methods needs; columns and texts need none. */
+/* How much scratch arena a record with `count` images, threads, ledgers, methods or strings needs; columns need none,
+ * and a text only when it is no well-formed UTF-8: then a copy is made in which `?` stands for each byte that is
+ * not. */
 #define SPIPE_ENCODE_SCRATCH_FOR(count) ((size_t)(count) * 160u + 1024u)
 
 /* Bytes being gathered. The memory is the caller's. */

@@ -25,8 +25,8 @@ static int fail(struct spipe_message_reader *reader, int status)
     return status;
 }
 
-/* Reads the length that the next message begins with. It is compared with the limit after every byte, so that a length over the
- * limit is known before all its bytes have come. */
+/* Reads the length that the next message begins with. It is compared with the limit after every byte, so that a length
+ * over the limit is known before all its bytes have come. */
 static int read_length(const struct spipe_message_reader *reader, size_t *ret_length, size_t *ret_prefix)
 {
     const uint8_t *bytes = reader->memory + reader->start;
@@ -91,7 +91,8 @@ int spipe_message_reader_preface(struct spipe_message_reader *reader, uint8_t *r
 
 bool spipe_message_reader_at_preface(const struct spipe_message_reader *reader)
 {
-    return waiting(reader) >= SPIPE_PREFACE_LEN && memcmp(reader->memory + reader->start, spipe_preface, MAGIC_LEN) == 0;
+    const uint8_t *bytes = reader->memory + reader->start;
+    return waiting(reader) >= SPIPE_PREFACE_LEN && memcmp(bytes, spipe_preface, MAGIC_LEN) == 0;
 }
 
 int spipe_message_reader_next(struct spipe_message_reader *reader, struct spipe_bytes *ret_message)

@@ -25,8 +25,8 @@ struct spipe_message_reader {
 /* `capacity` must be at least `message_max` + 10. */
 void spipe_message_reader_init(struct spipe_message_reader *reader, void *memory, size_t capacity, size_t message_max);
 
-/* Where the next bytes may be read to, and how many fit. Moves what was not taken yet; earlier messages are no longer valid.
- * Never empty unless a whole message waits to be taken. */
+/* Where the next bytes may be read to, and how many fit. Moves what was not taken yet; earlier messages are no longer
+ * valid. Never empty unless a whole message waits to be taken. */
 void *spipe_message_reader_space(struct spipe_message_reader *reader, size_t *ret_len);
 
 /* Says that `len` bytes were put there. */
@@ -36,12 +36,13 @@ void spipe_message_reader_fed(struct spipe_message_reader *reader, size_t len);
  * `ret_major`; the stream goes on with messages. SPIPE_E_FORMAT: something else. */
 int spipe_message_reader_preface(struct spipe_message_reader *reader, uint8_t *ret_major);
 
-/* True when the next bytes are a preface, where a message could stand too: no message begins like it (its length would be 83
- * and its first field a group, which does not exist). This is how one capture holds several sessions. */
+/* True when the next bytes are a preface, where a message could stand too: no message begins like it (its length would
+ * be 83 and its first field a group, which does not exist). This is how one capture holds several sessions. */
 bool spipe_message_reader_at_preface(const struct spipe_message_reader *reader);
 
 /* Takes the next message, without its length. It stays valid until the next call of spipe_message_reader_space().
- * SPIPE_E_AGAIN: it is not complete yet. SPIPE_E_LIMIT: it is over the limit. SPIPE_E_FORMAT: the length is no varint. */
+ * SPIPE_E_AGAIN: it is not complete yet. SPIPE_E_LIMIT: it is over the limit. SPIPE_E_FORMAT: the length is no
+ * varint. */
 int spipe_message_reader_next(struct spipe_message_reader *reader, struct spipe_bytes *ret_message);
 
 /* After the input's end: true when it ended in the middle of a message. */

@@ -2,9 +2,9 @@
 /*
  * The pipe on Linux: Unix stream sockets, and inherited descriptors of either kind.
  *
- * Descriptors that we opened are non-blocking. Inherited ones are not made so: the flag belongs to the open file, which the
- * program and other processes may share. On inherited sockets each call says MSG_DONTWAIT; on anonymous pipes poll is asked
- * before each piece, and a pipe that is writable takes PIPE_BUF bytes without waiting.
+ * Descriptors that we opened are non-blocking. Inherited ones are not made so: the flag belongs to the open file,
+ * which the program and other processes may share. On inherited sockets each call says MSG_DONTWAIT; on anonymous
+ * pipes poll is asked before each piece, and a pipe that is writable takes PIPE_BUF bytes without waiting.
  */
 #define _GNU_SOURCE
 #include "pipe.h"
@@ -104,7 +104,7 @@ static int status_of_transfer(long error)
     return error == -EAGAIN || error == -EWOULDBLOCK ? SPIPE_E_AGAIN : SPIPE_E_CLOSED;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ connect */
+/* ---------------------------------------------------------------------------------------------------------- connect */
 
 static int make_address(const char *path, struct sockaddr_un *ret_address)
 {
@@ -179,7 +179,8 @@ static int connect_path(const char *path, uint32_t timeout_ms, struct spipe_pipe
     return SPIPE_OK;
 }
 
-/* Checks that an inherited descriptor is something that bytes flow through, and sees to it that no child inherits it. */
+/* Checks that an inherited descriptor is something that bytes flow through, and sees to it that no child inherits
+ * it. */
 static int adopt_handle(int64_t handle, bool *is_socket)
 {
     struct stat found;
@@ -211,7 +212,7 @@ static int adopt_handles(const struct spipe_endpoint *endpoint, struct spipe_pip
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------------ read and write */
+/* --------------------------------------------------------------------------------------------------- read and write */
 
 static long read_some(const struct spipe_pipe *pipe, void *bytes, size_t len)
 {
@@ -270,9 +271,10 @@ static int write_pieces(const struct spipe_pipe *pipe, const unsigned char *byte
 }
 
 /*
- * Anonymous pipes have no MSG_NOSIGNAL, and the reader may go between poll and write. The SIGPIPE of that write is sent to this
- * very thread, so it is blocked here, taken away again if it came, and neither the program's handler nor its pending signals change.
- * On agent threads, where everything is blocked already, it would otherwise stay pending for ever.
+ * Anonymous pipes have no MSG_NOSIGNAL, and the reader may go between poll and write. The SIGPIPE of that write is
+ * sent to this very thread, so it is blocked here, taken away again if it came, and neither the program's handler nor
+ * its pending signals change. On agent threads, where everything is blocked already, it would otherwise stay pending
+ * for ever.
  */
 static int write_pipe(const struct spipe_pipe *pipe, const void *bytes, size_t len, size_t *ret_len)
 {
@@ -294,7 +296,7 @@ static int write_pipe(const struct spipe_pipe *pipe, const void *bytes, size_t l
     return status;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- wait */
+/* ------------------------------------------------------------------------------------------------------------- wait */
 
 static void add_handle(struct pollfd *handles, size_t *count, int64_t handle, int events)
 {
@@ -302,9 +304,9 @@ static void add_handle(struct pollfd *handles, size_t *count, int64_t handle, in
 }
 
 /*
- * Polling reports the end of a descriptor whether asked or not. An end that is known already and not yet asked about would make
- * every wait return at once, so of two descriptors only those are polled that the caller asks about; and the writing one when he
- * asks nothing, since its end is what he still needs to know.
+ * Polling reports the end of a descriptor whether asked or not. An end that is known already and not yet asked about
+ * would make every wait return at once, so of two descriptors only those are polled that the caller asks about; and
+ * the writing one when he asks nothing, since its end is what he still needs to know.
  */
 static size_t gather_handles(const struct spipe_pipe *pipe, uint32_t events, struct pollfd *handles)
 {
@@ -331,7 +333,8 @@ static bool is_hung_up(const struct pollfd *handle)
     return (handle->revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
-/* Turns what poll says about our descriptors into our events. An end is readable and writable too, as neither would wait. */
+/* Turns what poll says about our descriptors into our events. An end is readable and writable too, as neither would
+ * wait. */
 static uint32_t translate(const struct spipe_pipe *pipe, const struct pollfd *handles, size_t count)
 {
     uint32_t events = 0;
@@ -347,7 +350,7 @@ static uint32_t translate(const struct spipe_pipe *pipe, const struct pollfd *ha
     return events | (count > 0 && hung_up == count && knows_writer ? SPIPE_PIPE_HUNG_UP : 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ listening */
+/* -------------------------------------------------------------------------------------------------------- listening */
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
@@ -430,7 +433,7 @@ static bool is_welcome(const struct spipe_pipe *pipe)
     return peer.user_id == 0 || peer.user_id == (uint32_t)spipe_system(SYS_geteuid);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- public */
+/* ----------------------------------------------------------------------------------------------------------- public */
 
 int spipe_pipe_connect(const struct spipe_endpoint *endpoint, uint32_t timeout_ms, struct spipe_pipe *ret_pipe)
 {
@@ -568,7 +571,8 @@ int spipe_listener_accept(struct spipe_listener *listener, struct spipe_pipe *re
     return SPIPE_OK;
 }
 
-/* The name goes while the socket is still held: its inode number cannot have been given to another file, so a match is ours. */
+/* The name goes while the socket is still held: its inode number cannot have been given to another file, so a match is
+ * ours. */
 void spipe_listener_close(struct spipe_listener *listener)
 {
     struct stat found;

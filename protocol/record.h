@@ -2,10 +2,10 @@
 /*
  * What the messages of profile.proto say, as plain C structs.
  *
- * Meaning, units and rules of each field are those of profile.proto; the names are the same. Texts are UTF-8, end with NUL and
- * are never NULL ("" is "not given"). A column is a pointer and the count that its group shares; NULL means that the column
- * is empty and each entry is the default. Everything a record points to is borrowed: a decoded record lives as long as its
- * arena is not reset, a record to be encoded as long as the call.
+ * Meaning, units and rules of each field are those of profile.proto; the names are the same. Texts are UTF-8, end with
+ * NUL and are never NULL ("" is "not given"). A column is a pointer and the count that its group shares; NULL means
+ * that the column is empty and each entry is the default. Everything a record points to is borrowed: a decoded record
+ * lives as long as its arena is not reset, a record to be encoded as long as the call.
  */
 #ifndef SPIPE_PROTOCOL_RECORD_H
 #define SPIPE_PROTOCOL_RECORD_H
@@ -34,7 +34,7 @@ struct spipe_bytes {
     size_t len;
 };
 
-/* ------------------------------------------------------------------------------------------------------ host to agent */
+/* ---------------------------------------------------------------------------------------------------- host to agent */
 
 struct spipe_configuration {
     const char *token;
@@ -86,7 +86,7 @@ struct spipe_host_record {
     };
 };
 
-/* ------------------------------------------------------------------------------------------------------ agent to host */
+/* ---------------------------------------------------------------------------------------------------- agent to host */
 
 struct spipe_refusal {
     uint32_t supported_major;

@@ -2,8 +2,8 @@
 /*
  * The one table of error codes.
  *
- * Functions that can fail return 0 or one of these, which are negative. System error codes become ours where the system is
- * called; nothing above the platform files sees an errno.
+ * Functions that can fail return 0 or one of these, which are negative. System error codes become ours where the
+ * system is called; nothing above the platform files sees an errno.
  */
 #ifndef SPIPE_PROTOCOL_STATUS_H
 #define SPIPE_PROTOCOL_STATUS_H

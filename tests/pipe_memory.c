@@ -113,7 +113,8 @@ static size_t writable(const struct end *end, size_t len)
 {
     size_t waiting = end->out->len - end->out->taken;
     size_t room = end->faults.room == 0 ? len : end->faults.room - least(waiting, end->faults.room);
-    size_t left = end->faults.break_after == 0 ? len : end->faults.break_after - least(end->out->len, end->faults.break_after);
+    size_t break_after = end->faults.break_after;
+    size_t left = break_after == 0 ? len : break_after - least(end->out->len, break_after);
     size_t most = end->faults.write_max == 0 ? len : end->faults.write_max;
     return least(least(len, room), least(left, most));
 }
@@ -124,7 +125,7 @@ static bool is_broken(const struct end *end)
            (end->faults.break_after != 0 && end->out->len >= end->faults.break_after);
 }
 
-/* --------------------------------------------------------------------------------------------------- the test's side */
+/* -------------------------------------------------------------------------------------------------- the test's side */
 
 struct spipe_pipe pipe_memory_new(void)
 {
@@ -210,7 +211,7 @@ void pipe_memory_reset(void)
     woken = false;
 }
 
-/* -------------------------------------------------------------------------------------- the side of the code under test */
+/* ---------------------------------------------------------------------------------- the side of the code under test */
 
 int spipe_pipe_connect(const struct spipe_endpoint *endpoint, uint32_t timeout_ms, struct spipe_pipe *ret_pipe)
 {

@@ -2,11 +2,13 @@
 /*
  * The pipe as a test double: pipe_memory.c defines the functions of protocol/pipe.h in place of the system's file.
  *
- * Nothing waits and nothing leaves the process. A test makes an end, scripts what will be read from it, gives it to the code under
- * test (directly, or through the next connect or accept), and looks at what was written. Two ends may also be joined, so that an
- * agent and a host talk in one thread. Faults come when the test says so, the same way every time. For one thread.
+ * Nothing waits and nothing leaves the process. A test makes an end, scripts what will be read from it, gives it to
+ * the code under test (directly, or through the next connect or accept), and looks at what was written. Two ends may
+ * also be joined, so that an agent and a host talk in one thread. Faults come when the test says so, the same way
+ * every time. For one thread.
  *
- * Link pipe_memory.c into the test program before the library: its functions then take the place of those of pipe_posix.c.
+ * Link pipe_memory.c into the test program before the library: its functions then take the place of those of
+ * pipe_posix.c.
  */
 #ifndef SPIPE_TESTS_PIPE_MEMORY_H
 #define SPIPE_TESTS_PIPE_MEMORY_H
@@ -48,8 +50,8 @@ bool pipe_memory_is_closed(const struct spipe_pipe *pipe);
 /* Who spipe_pipe_peer() names. Without this: this process, known. */
 void pipe_memory_set_peer(const struct spipe_pipe *pipe, struct spipe_peer peer);
 
-/* What the next spipe_pipe_connect() and spipe_listener_accept() give; several are given in order. Without any, connecting is
- * SPIPE_E_NOT_FOUND and accepting SPIPE_E_AGAIN. */
+/* What the next spipe_pipe_connect() and spipe_listener_accept() give; several are given in order. Without any,
+ * connecting is SPIPE_E_NOT_FOUND and accepting SPIPE_E_AGAIN. */
 void pipe_memory_offer_connection(struct spipe_pipe pipe);
 void pipe_memory_offer_client(struct spipe_pipe pipe);
 

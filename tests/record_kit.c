@@ -11,7 +11,7 @@
 
 #define COUNT_MAX 20u
 
-/* ------------------------------------------------------------------------------------------------------------- random */
+/* ----------------------------------------------------------------------------------------------------------- random */
 
 uint64_t record_kit_next(struct record_kit_random *random)
 {
@@ -21,7 +21,8 @@ uint64_t record_kit_next(struct record_kit_random *random)
     return random->state;
 }
 
-/* Numbers of all lengths up to `bits`, so that varints of all lengths occur; never 0, so that a forgotten field shows. */
+/* Numbers of all lengths up to `bits`, so that varints of all lengths occur; never 0, so that a forgotten field
+ * shows. */
 static uint64_t number(struct record_kit_random *random, unsigned bits)
 {
     uint64_t value = record_kit_next(random) >> (64 - bits);
@@ -88,7 +89,8 @@ static uint32_t *column(struct record_kit_random *random, size_t len, struct spi
     return made;
 }
 
-static const uint32_t *small_column(struct record_kit_random *random, size_t len, uint32_t below, struct spipe_arena *arena)
+static const uint32_t *small_column(struct record_kit_random *random, size_t len, uint32_t below,
+                                    struct spipe_arena *arena)
 {
     uint32_t *made = column(random, len, arena);
     for (size_t i = 0; i < len; i++) {
@@ -210,8 +212,15 @@ static void make_images(struct record_kit_random *random, struct spipe_arena *ar
 {
     struct spipe_image *image = take(arena, COUNT_MAX * sizeof(*image));
     for (size_t i = 0; i < COUNT_MAX; i++) {
-        image[i] = (struct spipe_image){number32(random),   text(random, arena), bytes(random, i, arena),  number(random, 64),
-                                        number(random, 64), number(random, 64),  SPIPE_UNWIND_PARTIAL};
+        image[i] = (struct spipe_image){
+            .image_id = number32(random),
+            .path = text(random, arena),
+            .build_id = bytes(random, i, arena),
+            .load_address = number(random, 64),
+            .size = number(random, 64),
+            .address_in_file = number(random, 64),
+            .unwind = SPIPE_UNWIND_PARTIAL,
+        };
     }
     *to = (struct spipe_images){image, count(random), NULL, count(random)};
     to->gone_image_id = column(random, to->gone_count, arena);
@@ -230,10 +239,11 @@ static void make_threads(struct record_kit_random *random, struct spipe_arena *a
 static void make_ledger(struct record_kit_random *random, struct spipe_arena *arena, struct spipe_ledger *to)
 {
     struct spipe_thread_ledger *thread = take(arena, COUNT_MAX * sizeof(*thread));
+    size_t total_count = (sizeof(*thread) - offsetof(struct spipe_thread_ledger, attempted)) / sizeof(uint64_t);
     for (size_t i = 0; i < COUNT_MAX; i++) {
         uint64_t *totals = &thread[i].attempted;
         thread[i].thread_id = number32(random);
-        for (size_t k = 0; k < (sizeof(*thread) - offsetof(struct spipe_thread_ledger, attempted)) / sizeof(*totals); k++) {
+        for (size_t k = 0; k < total_count; k++) {
             totals[k] = number(random, 64);
         }
     }
@@ -279,7 +289,8 @@ static void make_methods(struct record_kit_random *random, struct spipe_arena *a
     *to = (struct spipe_methods){method, count(random)};
 }
 
-struct spipe_record record_kit_record(struct record_kit_random *random, enum spipe_record_kind kind, struct spipe_arena *arena)
+struct spipe_record record_kit_record(struct record_kit_random *random, enum spipe_record_kind kind,
+                                      struct spipe_arena *arena)
 {
     struct spipe_record record = {.kind = kind};
     switch (kind) {
@@ -324,8 +335,12 @@ struct spipe_record record_kit_record(struct record_kit_random *random, enum spi
         record.checkpoint = (struct spipe_checkpoint){number32(random), number(random, 53), bytes(random, 24, arena)};
         break;
     case SPIPE_RECORD_COMMAND_RESULT:
-        record.command_result = (struct spipe_command_result){number32(random), SPIPE_COMMAND_PARTLY, text(random, arena),
-                                                              number(random, 53)};
+        record.command_result = (struct spipe_command_result){
+            .command_id = number32(random),
+            .status = SPIPE_COMMAND_PARTLY,
+            .text = text(random, arena),
+            .time = number(random, 53),
+        };
         break;
     case SPIPE_RECORD_GOODBYE:
         record.goodbye = (struct spipe_goodbye){SPIPE_GOODBYE_TIME_IS_UP, text(random, arena), number(random, 64),
@@ -340,14 +355,22 @@ struct spipe_record record_kit_record(struct record_kit_random *random, enum spi
 
 struct spipe_host_record record_kit_configuration(struct record_kit_random *random, struct spipe_arena *arena)
 {
-    return (struct spipe_host_record){.kind = SPIPE_HOST_RECORD_CONFIGURATION, .configuration = configuration(random, arena)};
+    return (struct spipe_host_record){
+        .kind = SPIPE_HOST_RECORD_CONFIGURATION,
+        .configuration = configuration(random, arena),
+    };
 }
 
 struct spipe_host_record record_kit_command(struct record_kit_random *random, enum spipe_action action,
                                             struct spipe_arena *arena)
 {
     struct spipe_host_record record = {.kind = SPIPE_HOST_RECORD_COMMAND};
-    record.command = (struct spipe_command){.command_id = number32(random), .action = action, .configure.token = "", .text = ""};
+    record.command = (struct spipe_command){
+        .command_id = number32(random),
+        .action = action,
+        .configure.token = "",
+        .text = "",
+    };
     if (action == SPIPE_ACTION_CONFIGURE) {
         record.command.configure = configuration(random, arena);
     }
@@ -358,7 +381,7 @@ struct spipe_host_record record_kit_command(struct record_kit_random *random, en
     return record;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- comparing */
+/* -------------------------------------------------------------------------------------------------------- comparing */
 
 #define SAME(field) assert_true(a->field == b->field)
 #define SAME_TEXT(field) assert_string_equal(a->field, b->field)
@@ -662,7 +685,7 @@ void record_kit_assert_host_equal(const struct spipe_host_record *a, const struc
     SAME(command.do_not_reconnect);
 }
 
-/* ------------------------------------------------------------------------------------------------------ bytes by hand */
+/* ---------------------------------------------------------------------------------------------------- bytes by hand */
 
 void record_kit_put(struct spipe_buffer *buffer, const void *from, size_t len)
 {

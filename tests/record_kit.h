@@ -16,7 +16,8 @@ struct record_kit_random {
 
 uint64_t record_kit_next(struct record_kit_random *random);
 
-/* Makes a valid record of a kind from SPIPE_RECORD_REFUSAL to SPIPE_RECORD_GOODBYE. What it points to lies in the arena. */
+/* Makes a valid record of a kind from SPIPE_RECORD_REFUSAL to SPIPE_RECORD_GOODBYE. What it points to lies in the
+ * arena. */
 struct spipe_record record_kit_record(struct record_kit_random *random, enum spipe_record_kind kind,
                                       struct spipe_arena *arena);
 

@@ -73,7 +73,7 @@ static int decode_kind(struct fixture *fixture, enum spipe_record_kind kind)
     return decode(fixture, &fixture->message);
 }
 
-/* --------------------------------------------------------------------------------------------------------- round trips */
+/* ------------------------------------------------------------------------------------------------------ round trips */
 
 static void test_every_record_comes_back_as_it_was(void **state)
 {
@@ -131,7 +131,7 @@ static void test_texts_that_were_not_given_are_empty_and_never_null(void **state
     assert_string_equal(fixture->record.applied.configuration.token, "");
 }
 
-/* -------------------------------------------------------------------------------------------------- what is not known */
+/* ------------------------------------------------------------------------------------------------ what is not known */
 
 static void test_an_unknown_kind_is_no_error(void **state)
 {
@@ -208,7 +208,7 @@ static void test_unknown_host_kinds_and_actions_are_no_error(void **state)
     assert_string_equal(host.command.configure.token, "");
 }
 
-/* -------------------------------------------------------------------------------------------------- what is malformed */
+/* ------------------------------------------------------------------------------------------------ what is malformed */
 
 static void test_bytes_that_are_no_protobuf_are_malformed(void **state)
 {
@@ -312,8 +312,8 @@ static void test_times_stay_below_two_to_the_53(void **state)
         enum spipe_record_kind kind;
         uint32_t field;
     } times[] = {
-        {SPIPE_RECORD_SAMPLES, 2},    {SPIPE_RECORD_APPLIED, 6},    {SPIPE_RECORD_LEDGER, 1},         {SPIPE_RECORD_LEDGER, 2},
-        {SPIPE_RECORD_MARKERS, 1},    {SPIPE_RECORD_CHECKPOINT, 2}, {SPIPE_RECORD_COMMAND_RESULT, 4},
+        {SPIPE_RECORD_SAMPLES, 2}, {SPIPE_RECORD_APPLIED, 6},    {SPIPE_RECORD_LEDGER, 1}, {SPIPE_RECORD_LEDGER, 2},
+        {SPIPE_RECORD_MARKERS, 1}, {SPIPE_RECORD_CHECKPOINT, 2}, {SPIPE_RECORD_COMMAND_RESULT, 4},
     };
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         if (times[i].kind == SPIPE_RECORD_SAMPLES) {
@@ -364,7 +364,8 @@ static void test_a_stack_node_has_a_frame(void **state)
     assert_int_equal(decode_kind(fixture, SPIPE_RECORD_STACKS), SPIPE_E_FORMAT);
 }
 
-static int decode_frames(struct fixture *fixture, uint32_t first, const uint32_t *image, const uint32_t *method, size_t methods)
+static int decode_frames(struct fixture *fixture, uint32_t first, const uint32_t *image, const uint32_t *method,
+                         size_t methods)
 {
     const uint32_t ones[] = {1, 1};
     record_kit_put_number(&fixture->kind, 1, first);
@@ -408,7 +409,10 @@ static void test_bytes_of_a_fixed_size_have_that_size_or_none(void **state)
         uint32_t field;
         size_t size;
     } fixed[] = {
-        {SPIPE_RECORD_HELLO, 3, 16}, {SPIPE_RECORD_HELLO, 4, 16}, {SPIPE_RECORD_APPLIED, 3, 8}, {SPIPE_RECORD_CHECKPOINT, 15, 24},
+        {SPIPE_RECORD_HELLO, 3, 16},
+        {SPIPE_RECORD_HELLO, 4, 16},
+        {SPIPE_RECORD_APPLIED, 3, 8},
+        {SPIPE_RECORD_CHECKPOINT, 15, 24},
     };
     const uint8_t bytes[32] = {0};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
@@ -443,7 +447,7 @@ static void test_definitions_have_ids_from_one(void **state)
     assert_int_equal(decode_kind(fixture, SPIPE_RECORD_STRINGS), SPIPE_E_FORMAT);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- limits */
+/* ----------------------------------------------------------------------------------------------------------- limits */
 
 static void test_a_message_that_grows_too_much_is_refused(void **state)
 {

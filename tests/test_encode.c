@@ -191,6 +191,62 @@ static void test_a_text_that_is_null_is_written_as_not_given(void **state)
     assert_memory_equal(fixture->buffer.data, "\x04\x0A\x02\x08\x01", 5);
 }
 
+/* What the decoder finds as the text of a Refusal with this text; the refusal is 2 bytes of major and the text behind
+ * 2 bytes. */
+static void assert_text_becomes(struct fixture *fixture, const char *text, const char *expected)
+{
+    struct spipe_record record = {.kind = SPIPE_RECORD_REFUSAL, .refusal = {1, text}};
+    fixture->buffer.len = 0;
+    assert_int_equal(spipe_encode_record(&record, &fixture->scratch, &fixture->buffer), SPIPE_OK);
+    assert_int_equal(fixture->buffer.len, 7 + strlen(expected));
+    assert_memory_equal(fixture->buffer.data + 7, expected, strlen(expected));
+}
+
+static void test_well_formed_texts_are_sent_as_they_are(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *const texts[] = {"plain", "caf\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\x9F\xBF\xEE\x80\x80",
+                                 "\xF4\x8F\xBF\xBF", "\x01\x7F", "\xE0\xA0\x80\xF0\x90\x80\x80\xC2\x80"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_text_becomes(fixture, texts[i], texts[i]);
+    }
+}
+
+static void test_bytes_that_are_no_utf8_become_question_marks(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_text_becomes(fixture, "a\xFFz", "a?z");
+    assert_text_becomes(fixture, "a\x80z", "a?z");
+    assert_text_becomes(fixture, "cut\xC3", "cut?");
+    assert_text_becomes(fixture, "cut\xE2\x82", "cut??");
+    assert_text_becomes(fixture, "cut\xF0\x9F\x98", "cut???");
+    assert_text_becomes(fixture, "\xC0\xAF", "??");
+    assert_text_becomes(fixture, "\xE0\x9F\xBF", "???");
+    assert_text_becomes(fixture, "\xED\xA0\x80", "???");
+    assert_text_becomes(fixture, "\xF0\x8F\xBF\xBF", "????");
+    assert_text_becomes(fixture, "\xF4\x90\x80\x80", "????");
+    assert_text_becomes(fixture, "\xF5\x80\x80\x80", "????");
+    assert_text_becomes(fixture, "\xFF\xC3\xA9\xFF\xC3\xA9", "?\xC3\xA9?\xC3\xA9");
+}
+
+static void test_texts_in_lists_are_cleaned_too(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *const texts[] = {"ok", "\xFE"};
+    struct spipe_record record = {.kind = SPIPE_RECORD_STRINGS, .strings = {1, texts, 2}};
+    assert_int_equal(spipe_encode_record(&record, &fixture->scratch, &fixture->buffer), SPIPE_OK);
+    assert_memory_equal(fixture->buffer.data + fixture->buffer.len - 7, "\x12\x02ok\x12\x01?", 7);
+}
+
+static void test_a_bad_text_without_scratch_for_it_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spipe_record record = {.kind = SPIPE_RECORD_REFUSAL, .refusal = {1, "\xFF"}};
+    fixture->scratch.capacity = 0;
+    assert_int_equal(spipe_encode_record(&record, &fixture->scratch, &fixture->buffer), SPIPE_E_NO_MEMORY);
+    assert_int_equal(fixture->buffer.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +262,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_scratch_arena_that_is_too_small_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_scratch_that_the_header_names_is_enough, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_text_that_is_null_is_written_as_not_given, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_well_formed_texts_are_sent_as_they_are, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bytes_that_are_no_utf8_become_question_marks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_texts_in_lists_are_cleaned_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_bad_text_without_scratch_for_it_is_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

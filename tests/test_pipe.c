@@ -132,7 +132,8 @@ static size_t write_all(struct spipe_pipe *pipe, size_t total)
     size_t written = 0;
     while (written < total) {
         size_t len = 0;
-        int status = spipe_pipe_write(pipe, bytes, sizeof(bytes) < total - written ? sizeof(bytes) : total - written, &len);
+        size_t left = total - written;
+        int status = spipe_pipe_write(pipe, bytes, sizeof(bytes) < left ? sizeof(bytes) : left, &len);
         if (status != SPIPE_OK) {
             assert_int_equal(status, SPIPE_E_AGAIN);
             break;
@@ -149,7 +150,7 @@ static uint32_t wait_now(const struct spipe_pipe *pipe, uint32_t events)
     return found;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- connect */
+/* ---------------------------------------------------------------------------------------------------------- connect */
 
 static void test_connecting_to_nothing_is_not_found(void **state)
 {
@@ -233,7 +234,7 @@ static void test_no_descriptor_is_inherited_by_programs(void **state)
     assert_int_equal(fcntl((int)fixture->client.write_handle, F_GETFD), FD_CLOEXEC);
 }
 
-/* ------------------------------------------------------------------------------------------------------ read and write */
+/* --------------------------------------------------------------------------------------------------- read and write */
 
 static void assert_bytes_arrive(struct spipe_pipe *from, struct spipe_pipe *to)
 {
@@ -394,7 +395,7 @@ static void test_a_direction_that_is_not_there_is_an_end(void **state)
     assert_int_equal(spipe_pipe_read(&fixture->client, &byte, 1, &len), SPIPE_OK);
 }
 
-/* --------------------------------------------------------------------------------------------------------- ends, signals */
+/* ---------------------------------------------------------------------------------------------------- ends, signals */
 
 static void test_writing_to_a_closed_socket_raises_no_signal(void **state)
 {
@@ -416,8 +417,8 @@ static void test_writing_to_a_closed_anonymous_pipe_raises_no_signal(void **stat
     assert_int_equal(sigpipe_count, 0);
 }
 
-/* Reads a little and closes in the middle of the other side's writing, over and over: some writes meet the closed pipe itself,
- * behind the look at it. */
+/* Reads a little and closes in the middle of the other side's writing, over and over: some writes meet the closed pipe
+ * itself, behind the look at it. */
 static void *read_and_close(void *handle)
 {
     char bytes[512];
@@ -515,7 +516,7 @@ static void test_closing_twice_is_harmless(void **state)
     close(next);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- wait */
+/* ------------------------------------------------------------------------------------------------------------- wait */
 
 static void test_waiting_tells_what_can_be_done(void **state)
 {
@@ -604,7 +605,7 @@ static void test_a_pipe_that_is_not_open_can_be_waited_for(void **state)
     assert_int_equal(wait_now(&none, SPIPE_PIPE_READABLE), 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ listening */
+/* -------------------------------------------------------------------------------------------------------- listening */
 
 static void test_the_peer_is_known_by_the_kernels_word(void **state)
 {
