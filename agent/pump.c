@@ -32,8 +32,9 @@
 /* An idle session wakes only for commands and its ledger. */
 #define IDLE_WAIT_MS 100u
 #define PIPE_WAIT_MS 10u
-/* Tables of images up to this size of .eh_frame_hdr (8 bytes a function) are compiled while the program's main begins: a few
- * milliseconds. Larger ones wait for a stack that needs them. */
+/* A program that lives for longer than this gets the tables of images up to this size of .eh_frame_hdr (8 bytes a function) before a
+ * stack needs them; larger ones wait for that. */
+#define EARLY_TABLES_NS (20 * NS_PER_MS)
 #define EARLY_TABLE_HEADER (128u * 1024u)
 #define RECONNECT_FIRST_MS 100u
 #define RECONNECT_LAST_MS 5000u
@@ -46,6 +47,7 @@ struct pump {
     bool is_over;                   /* this session */
     bool may_reconnect;
     uint32_t wait_ms;
+    uint64_t early_tables_ns;
     uint64_t next_ledger_ns;
     uint64_t next_checkpoint_ns;
     uint64_t stop_ns;               /* 0: never */
@@ -112,6 +114,7 @@ static void set_times(struct spipe_session *session)
 {
     const struct spipe_configuration *applied = &session->settings.applied;
     uint64_t now_ns = spipe_clock_monotonic_ns();
+    pump.early_tables_ns = now_ns + EARLY_TABLES_NS;
     pump.next_ledger_ns = now_ns + LEDGER_INTERVAL_NS;
     pump.next_checkpoint_ns = applied->checkpoint_interval_ms == 0 ? UINT64_MAX
                                                                     : now_ns + applied->checkpoint_interval_ms * NS_PER_MS;
@@ -217,9 +220,18 @@ static void serve_requests(struct spipe_session *session)
     spipe_control_done(requests & ~(uint32_t)SPIPE_REQUEST_LEAVE);
 }
 
+static void build_early_tables(const struct spipe_session *session, uint64_t now_ns)
+{
+    if (session->is_held || session->mechanism == SPIPE_MECHANISM_NONE || now_ns < pump.early_tables_ns)
+        return;
+    pump.early_tables_ns = UINT64_MAX;
+    spipe_images_build_small(EARLY_TABLE_HEADER, is_told_to_leave);
+}
+
 static void keep_time(struct spipe_session *session)
 {
     uint64_t now_ns = spipe_clock_monotonic_ns();
+    build_early_tables(session, now_ns);
     if (now_ns >= pump.stop_ns)
         end_session(SPIPE_GOODBYE_TIME_IS_UP, "");
     if (now_ns >= pump.next_checkpoint_ns) {
@@ -389,8 +401,6 @@ static void run_session(struct spipe_session *session)
 {
     if (begin_session(session)) {
         settle();
-        if (!session->is_held)
-            spipe_images_build_small(EARLY_TABLE_HEADER, is_told_to_leave);
         while (!pump.is_over && session->failure == 0) {
             run_round(session);
             if (!pump.is_over && session->failure == 0)

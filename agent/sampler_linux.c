@@ -29,6 +29,7 @@ static struct {
 
 static struct spipe_agent_thread watcher;
 static _Atomic uint32_t watcher_stop;
+static _Atomic uint64_t watcher_past_ns;    /* CPU time of those that have ended */
 
 const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism)
 {
@@ -228,6 +229,7 @@ static void run_watcher(void *argument)
         else
             spipe_futex_wait(&watcher_stop, 0, next_ns - now_ns);
     }
+    atomic_fetch_add(&watcher_past_ns, spipe_clock_thread_cpu_ns((int)spipe_system(SYS_gettid)));
 }
 
 static void close_states(void)
@@ -376,7 +378,7 @@ void spipe_sampler_stop(void)
 uint64_t spipe_sampler_own_cpu_ns(void)
 {
     uint32_t tid = atomic_load(&watcher.tid);
-    return tid == 0 ? 0 : spipe_clock_thread_cpu_ns((int)tid);
+    return atomic_load(&watcher_past_ns) + (tid == 0 ? 0 : spipe_clock_thread_cpu_ns((int)tid));
 }
 
 int spipe_sampler_own_tid(void)

@@ -42,7 +42,7 @@ void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_co
     applied->token = "";
 
     clamp(settings, &applied->cpu_period_us, default_period_us, SPIPE_PERIOD_MIN_US, SPIPE_PERIOD_MAX_US,
-          FIELD_CPU_PERIOD, "the period is outside 50 us to 10 s; the nearest is used");
+          FIELD_CPU_PERIOD, "the period is outside 50 us to 4 s; the nearest is used");
     clamp(settings, &applied->max_depth, SPIPE_DEPTH_DEFAULT, 1, SPIPE_DEPTH_MAX, FIELD_MAX_DEPTH,
           "at most 2048 frames are kept");
     clamp(settings, &applied->flush_interval_ms, SPIPE_FLUSH_DEFAULT_MS, SPIPE_FLUSH_MIN_MS, SPIPE_FLUSH_MAX_MS,

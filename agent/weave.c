@@ -21,7 +21,7 @@
 #define TABLES_PER_STACK 64u
 /* Mappings are read again for an unknown address at most so often; the wait doubles while that finds nothing. */
 #define RESCAN_MIN_NS UINT64_C(5000000)
-#define RESCAN_MAX_NS UINT64_C(1000000000)
+#define RESCAN_MAX_NS UINT64_C(200000000)
 #define FRAME_CACHE_SIZE 8192u
 
 struct cached_frame {
