@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "report_text.h"
+
+#include "plain_text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Names longer than this push the rest of their line to the right instead of all lines. */
+#define NAME_COLUMN_MAX 60
+
+static double to_ms(uint64_t duration_ns)
+{
+    return (double)duration_ns / 1e6;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* How many columns a text takes, as far as one can know: one for each character. */
+static int columns_of(const char *text)
+{
+    int columns = 0;
+    for (; *text != '\0'; text++) {
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return columns;
+}
+
+static void write_padded(const char *text, int width, FILE *stream)
+{
+    spipe_plain_text_write(text, stream);
+    int columns = columns_of(text);
+    fprintf(stream, "%*s", columns < width ? width - columns : 0, "");
+}
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * header */
+
+static void write_program(const struct spipe_summary *summary, const struct spipe_store *store, FILE *stream)
+{
+    char duration[SPIPE_PLAIN_NUMBER_MAX];
+    struct spipe_store_session session = {.hello.executable = ""};
+    if (spipe_store_session_count(store) > 0) {
+        spipe_store_get_session(store, 0, &session);
+    }
+    const char *program = session.hello.executable[0] != '\0' ? session.hello.executable : "unknown program";
+    spipe_plain_text_write(program, stream);
+    fprintf(stream, ", process %" PRIu32 ", %s", session.hello.pid,
+            spipe_plain_text_duration(summary->duration_ns, duration));
+    if (summary->sessions > 1) {
+        fprintf(stream, ", %" PRIu32 " sessions", summary->sessions);
+    }
+    fprintf(stream, "; end: %s\n", summary->end_reason);
+}
+
+static void write_coverage(const struct spipe_summary *summary, FILE *stream)
+{
+    char weight[SPIPE_PLAIN_NUMBER_MAX];
+    char cpu[SPIPE_PLAIN_NUMBER_MAX];
+    char samples[SPIPE_PLAIN_NUMBER_MAX];
+    fprintf(stream, "%s, standing for %s of %s CPU time", spipe_plain_text_count(summary->samples, "sample", samples),
+            spipe_plain_text_duration(summary->weight_ns, weight),
+            spipe_plain_text_duration(summary->process_cpu_ns, cpu));
+    if (summary->process_cpu_ns > 0) {
+        fprintf(stream, " (%.1f %%)", spipe_plain_text_percent(summary->weight_ns, summary->process_cpu_ns));
+    }
+    if (summary->rate_hz > 0) {
+        fprintf(stream, ", at %.6g Hz by %s%s", summary->rate_hz, summary->mechanism,
+                summary->tick_aligned ? ", on the kernel's tick" : "");
+    }
+    fputc('\n', stream);
+}
+
+static void write_quality(const struct spipe_summary *summary, FILE *stream)
+{
+    char cpu[SPIPE_PLAIN_NUMBER_MAX];
+    fprintf(stream, "%" PRIu64 " lost", summary->dropped_total);
+    if (summary->samples > 0) {
+        fprintf(stream, "; %.1f %% of the stacks reach their thread's root",
+                spipe_plain_text_percent(summary->reached_root, summary->samples));
+    }
+    fputc('\n', stream);
+    for (size_t i = 0; i < summary->gap_count; i++) {
+        fprintf(stream, "not seen: %s, %s (%.1f %% of the CPU time)\n", summary->gap[i].name,
+                spipe_plain_text_duration(summary->gap[i].cpu_ns, cpu),
+                spipe_plain_text_percent(summary->gap[i].cpu_ns, summary->process_cpu_ns));
+    }
+    if (summary->records_refused > 0) {
+        fprintf(stream, "%" PRIu64 " records could not be used\n", summary->records_refused);
+    }
+}
+
+void spipe_report_write_header(const struct spipe_summary *summary, const struct spipe_store *store, FILE *stream)
+{
+    write_program(summary, store, stream);
+    write_coverage(summary, stream);
+    write_quality(summary, stream);
+}
+
+/* ------------------------------------------------------------------------------------------------------------
+ * functions */
+
+static int widest_name(const struct spipe_summary *summary)
+{
+    int widest = (int)sizeof "function" - 1;
+    for (size_t i = 0; i < summary->function_count; i++) {
+        int columns = columns_of(summary->function[i].name);
+        widest = columns > widest ? columns : widest;
+    }
+    return widest < NAME_COLUMN_MAX ? widest : NAME_COLUMN_MAX;
+}
+
+void spipe_report_write_functions(const struct spipe_summary *summary, FILE *stream)
+{
+    int width = widest_name(summary);
+    fprintf(stream, "\n%8s %8s %12s  ", "self", "total", "self ms");
+    write_padded("function", width, stream);
+    fputs("  image\n", stream);
+    for (size_t i = 0; i < summary->function_count; i++) {
+        const struct spipe_summary_function *function = &summary->function[i];
+        fprintf(stream, "%6.2f %% %6.2f %% %12.1f  ", spipe_plain_text_percent(function->self_ns, summary->weight_ns),
+                spipe_plain_text_percent(function->total_ns, summary->weight_ns), to_ms(function->self_ns));
+        write_padded(function->name, width, stream);
+        fputs("  ", stream);
+        spipe_plain_text_write(last_part(function->image), stream);
+        fputc('\n', stream);
+    }
+    if (summary->function_count < summary->function_total) {
+        fprintf(stream, "%zu more; --top shows them\n", summary->function_total - summary->function_count);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------------------------
+ * threads */
+
+void spipe_report_write_threads(const struct spipe_summary *summary, FILE *stream)
+{
+    fprintf(stream, "\n%8s %10s %12s %12s  %s\n", "tid", "samples", "weight ms", "CPU ms", "thread");
+    for (size_t i = 0; i < summary->thread_count; i++) {
+        const struct spipe_summary_thread *thread = &summary->thread[i];
+        fprintf(stream, "%8" PRIu32 " %10" PRIu64 " %12.1f %12.1f  ", thread->tid, thread->samples,
+                to_ms(thread->weight_ns), to_ms(thread->cpu_ns));
+        spipe_plain_text_write(thread->name, stream);
+        fputc('\n', stream);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * ledger */
+
+static void write_count(const char *name, uint64_t count, FILE *stream)
+{
+    fprintf(stream, "  %-28s %12" PRIu64 "\n", name, count);
+}
+
+static void write_losses(const struct spipe_summary *summary, FILE *stream)
+{
+    for (size_t i = 0; i < SPIPE_SUMMARY_DROP_CAUSES; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "lost: %s", summary->dropped[i].name);
+        for (char *at = name; *at != '\0'; at++) {
+            *at = *at == '_' ? ' ' : *at;
+        }
+        write_count(name, summary->dropped[i].count, stream);
+    }
+}
+
+static void write_stacks(const struct spipe_summary *summary, FILE *stream)
+{
+    fputs("\nstacks\n", stream);
+    write_count("reach the thread's root", summary->reached_root, stream);
+    for (size_t i = 0; i < SPIPE_SUMMARY_STAND_INS; i++) {
+        if (summary->stand_in[i] > 0) {
+            write_count(spipe_summary_stand_in_name(i), summary->stand_in[i], stream);
+        }
+    }
+    write_count("none taken", summary->no_stack, stream);
+}
+
+static void write_cost(const struct spipe_summary *summary, FILE *stream)
+{
+    char cpu[SPIPE_PLAIN_NUMBER_MAX];
+    char size[SPIPE_PLAIN_NUMBER_MAX];
+    char p50[SPIPE_PLAIN_NUMBER_MAX];
+    char p99[SPIPE_PLAIN_NUMBER_MAX];
+    char max[SPIPE_PLAIN_NUMBER_MAX];
+    fputs("\ncost\n", stream);
+    fprintf(stream, "  %-28s %s (%.2f %% of the CPU time)\n", "agent's own CPU time",
+            spipe_plain_text_duration(summary->agent_cpu_ns, cpu),
+            spipe_plain_text_percent(summary->agent_cpu_ns, summary->process_cpu_ns));
+    fprintf(stream, "  %-28s half below %s, 99 %% below %s, at most %s\n", "one sample",
+            spipe_plain_text_duration(summary->handler_p50_ns, p50),
+            spipe_plain_text_duration(summary->handler_p99_ns, p99),
+            spipe_plain_text_duration(summary->handler_max_ns, max));
+    fprintf(stream, "  %-28s %s", "sent", spipe_plain_text_size(summary->bytes, size));
+    if (summary->samples > 0) {
+        fprintf(stream, ", %.1f bytes a sample and %.1f of definitions",
+                (double)summary->bytes_samples / (double)summary->samples,
+                (double)summary->bytes_definitions / (double)summary->samples);
+    }
+    fputc('\n', stream);
+    write_count("sleeps cut short", summary->sleeps_cut_short, stream);
+    write_count("unwind faults", summary->unwind_faults, stream);
+}
+
+void spipe_report_write_ledger(const struct spipe_summary *summary, FILE *stream)
+{
+    fputs("\nledger\n", stream);
+    write_count("attempted", summary->attempted, stream);
+    write_count("sent", summary->sent, stream);
+    write_count("pending", summary->pending, stream);
+    write_losses(summary, stream);
+    write_stacks(summary, stream);
+    write_cost(summary, stream);
+}
