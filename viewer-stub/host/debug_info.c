@@ -106,7 +106,17 @@ static bool language_has_scopes(Dwarf_Die *unit_die)
 static bool is_scope(int tag)
 {
     return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
-           tag == DW_TAG_union_type || tag == DW_TAG_module;
+           tag == DW_TAG_union_type || tag == DW_TAG_module || tag == DW_TAG_subprogram;
+}
+
+/* What a scope is called; the class of a lambda has no name. */
+static const char *scope_name(Dwarf_Die *scope)
+{
+    const char *name = dwarf_diename(scope);
+
+    if (name)
+        return name;
+    return dwarf_tag(scope) == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
 }
 
 /* "outer::inner::name" from the entries around a declaration, in memory of its own; NULL when there are none. */
@@ -118,11 +128,10 @@ static char *scoped_name(Dwarf_Die *declaration, const char *name)
     size_t len = 0;
 
     for (int i = count; i-- > 1;) {
-        const char *scope = dwarf_diename(&scopes[i]);
         int added = 0;
         if (!is_scope(dwarf_tag(&scopes[i])))
             continue;
-        added = snprintf(text + len, sizeof text - len, "%s::", scope ? scope : "(anonymous namespace)");
+        added = snprintf(text + len, sizeof text - len, "%s::", scope_name(&scopes[i]));
         if (added < 0 || (size_t)added >= sizeof text - len)
             break;
         len += (size_t)added;

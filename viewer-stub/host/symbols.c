@@ -283,9 +283,10 @@ static int look_up_method(struct spipe_symbols *symbols, const struct spipe_stor
 static int look_up_stand_in(struct spipe_symbols *symbols, uint32_t stand_in)
 {
     char name[64];
-    struct function key = plain_key(name, SPIPE_SYMBOLS_STAND_IN);
+    struct function key;
 
     snprintf(name, sizeof name, "[%s]", spipe_stand_in_name(stand_in));
+    key = plain_key(name, SPIPE_SYMBOLS_STAND_IN);
     return add_place(symbols, get_function(symbols, &key), "", 0);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The flame graph on its canvas. Only what is at least half a pixel wide and in sight is visited, whatever the size of the tree. */
+/* The flame graph on its canvas. Only what is at least half a pixel wide and in sight is visited, however big the
+ * tree is. */
 
 const ROW = 20;
 const GAP = 1;
@@ -152,7 +153,7 @@ class Graph {
     this.context.fillText(label, x + 4, y + GAP + (ROW - GAP) / 2 + 0.5);
   }
 
-  /* Cuts a text to a width. Functions of a path differ at their end less often than at their beginning, so the beginning stays. */
+  /* Cuts a text to a width, keeping its beginning. */
   fit(text, width) {
     if (this.context.measureText(text.slice(0, 400)).width <= width && text.length <= 400) return text;
     let low = 0;
@@ -217,7 +218,8 @@ class Graph {
     return this.isAbove(frame) || (frame.total / (this.zoom.total || 1)) * this.width >= WIDTH_MIN;
   }
 
-  /* The neighbour of the focused frame: "out" to its parent, "in" to its largest child, "left" and "right" within its row. */
+  /* The neighbour of the focused frame: "out" to its parent, "in" to its largest child, "left" and "right" within
+   * its row. */
   neighbour(direction) {
     const frame = this.focus || this.zoom;
     if (direction === "out") return frame.parent;
@@ -240,6 +242,15 @@ class Graph {
     }
     const child = frame.children()[0];
     return child && this.isWide(child) ? child : null;
+  }
+
+  /* The widest frame of a function that is shown now, or null. */
+  widest(fn) {
+    let widest = null;
+    this.visit((frame) => {
+      if (frame.fn === fn && (!widest || frame.total > widest.total)) widest = frame;
+    });
+    return widest;
   }
 
   /* The next frame in drawing order, after the focused one, whose function is flagged. */

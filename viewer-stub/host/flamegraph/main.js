@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Joins the parts: what is chosen, what is shown, keys and pointer, and the address that remembers it all. */
 
+const TABS = ["graph", "functions", "ledger"];
+
 class Page {
   constructor(model) {
     this.model = model;
@@ -21,7 +23,7 @@ class Page {
     document.body.dataset.ready = "1";
   }
 
-  /* ---------------------------------------------------------------------------------------------------- what is shown */
+  /* ------------------------------------------------------------------------------------------------ what is shown */
 
   rebuild() {
     this.graph.show(this.reversed ? callerRoot(this.model) : calleeRoot(this.model), this.reversed);
@@ -63,8 +65,7 @@ class Page {
   }
 
   searchResult() {
-    let functions = 0;
-    for (let fn = 0; fn < this.found.length; fn++) functions += this.found[fn] && this.model.functionTotal[fn] > 0 ? 1 : 0;
+    const functions = this.found.filter((flag, fn) => flag && this.model.functionTotal[fn] > 0).length;
     if (!functions) return "nothing found";
     const weight = this.model.weightOf(this.found);
     return `${percent(weight, this.model.total[0])} in ${count(functions)} function${functions === 1 ? "" : "s"}`;
@@ -91,14 +92,13 @@ class Page {
     byId("details").replaceChildren(...describe(this.model, frame, this.graph.zoom));
   }
 
-  /* Shows where a function is: search for exactly its name, in the graph. */
+  /* Shows where a function is: searches for its name and moves to its widest frame. */
   pick(fn) {
     const name = this.model.functions.name[fn];
     byId("search").value = name;
     this.show("graph");
     this.search(name);
-    const first = this.graph.nextFound(1);
-    if (first) this.focusOn(first);
+    this.focusOn(this.graph.widest(fn));
     byId("canvas").focus({ preventScroll: true });
   }
 
@@ -110,7 +110,7 @@ class Page {
 
   show(tab) {
     this.tab = tab;
-    for (const name of ["graph", "functions", "ledger"]) {
+    for (const name of TABS) {
       byId("panel-" + name).hidden = name !== tab;
       byId("tab-" + name).setAttribute("aria-selected", String(name === tab));
       byId("tab-" + name).tabIndex = name === tab ? 0 : -1;
@@ -126,7 +126,7 @@ class Page {
     this.graph.scrollToRoot();
   }
 
-  /* ------------------------------------------------------------------------------------------------------ the address */
+  /* -------------------------------------------------------------------------------------------------- the address */
 
   writeAddress() {
     if (this.reading) return;
@@ -148,7 +148,7 @@ class Page {
     byId("search").value = this.searchText;
     this.choose(this.readThreads(state.get("threads")));
     this.zoomTo(this.readZoom(state.get("zoom")));
-    this.show(["functions", "ledger"].includes(state.get("tab")) ? state.get("tab") : "graph");
+    this.show(TABS.includes(state.get("tab")) ? state.get("tab") : "graph");
     this.graph.scrollToRoot();
     this.graph.reveal(this.graph.zoom);
     this.reading = false;
@@ -187,7 +187,7 @@ class Page {
     byId("reverse").addEventListener("click", () => this.setReversed(!this.reversed));
     byId("reset").addEventListener("click", () => this.reset());
     byId("help-button").addEventListener("click", () => byId("help").showModal());
-    for (const name of ["graph", "functions", "ledger"]) byId("tab-" + name).addEventListener("click", () => this.show(name));
+    for (const name of TABS) byId("tab-" + name).addEventListener("click", () => this.show(name));
     document.querySelector(".tabs").addEventListener("keydown", (event) => this.tabKey(event));
     document.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("hashchange", () => location.hash !== this.written && this.readAddress());
@@ -236,10 +236,9 @@ class Page {
   }
 
   tabKey(event) {
-    const names = ["graph", "functions", "ledger"];
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    this.show(names[(names.indexOf(this.tab) + step + names.length) % names.length]);
+    this.show(TABS[(TABS.indexOf(this.tab) + step + TABS.length) % TABS.length]);
     byId("tab-" + this.tab).focus();
     event.preventDefault();
     event.stopPropagation();
@@ -308,7 +307,7 @@ function threadName(thread) {
   return `${thread.name || "(no name)"} ${thread.tid}`;
 }
 
-/* The list of threads behind the button. Threads are in order of their weight; a long list is filtered, not shown whole. */
+/* The list of threads behind the button, in the order of their weight. A long list is filtered, not shown whole. */
 class ThreadChooser {
   constructor(page) {
     this.page = page;
@@ -362,14 +361,18 @@ class ThreadChooser {
     const box = element("input", { type: "checkbox", onchange: (event) => this.flip(i, event.target.checked) });
     box.checked = isOn;
     return element("li", {},
-      element("label", {}, box, element("span", { class: "grow" }, threadName(thread)), element("span", { class: "numbers" }, milliseconds(thread.weight_ns))),
-      element("button", { type: "button", "aria-label": "Only " + threadName(thread), onclick: () => this.set(new Set([i])) }, "only"));
+      element("label", {}, box,
+        element("span", { class: "grow" }, threadName(thread)),
+        element("span", { class: "numbers" }, milliseconds(thread.weight_ns))),
+      element("button", { type: "button", "aria-label": "Only " + threadName(thread),
+        onclick: () => this.set(new Set([i])) }, "only"));
   }
 }
 
 try {
   new Page(new Model(JSON.parse(byId("data").textContent)));
 } catch (error) {
-  document.querySelector("main").replaceChildren(element("p", { class: "failure" }, "This file cannot be shown: " + error.message));
+  const text = "This file cannot be shown: " + error.message;
+  document.querySelector("main").replaceChildren(element("p", { class: "failure" }, text));
   throw error;
 }

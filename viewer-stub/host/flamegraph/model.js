@@ -92,7 +92,7 @@ class Model {
     }
   }
 
-  /* Which functions a search finds, as one flag for each, or null for an empty search. /text/ is a regular expression. */
+  /* Which functions a search finds, as one flag for each; null for an empty search. */
   find(text) {
     if (!text) return null;
     const test = searchTest(text);
@@ -119,6 +119,11 @@ class Model {
     return this.functions.image[fn];
   }
 
+  imagePath(fn) {
+    const image = this.imageOf(fn);
+    return image >= 0 ? this.images[image].path : "";
+  }
+
   imageName(fn) {
     const image = this.imageOf(fn);
     return image >= 0 ? this.images[image].name : "";
@@ -132,6 +137,7 @@ class Model {
   }
 }
 
+/* What a search asks of a name. /text/ is a regular expression; one that is not valid finds nothing. */
 function searchTest(text) {
   if (text.length > 2 && text.startsWith("/") && text.endsWith("/")) {
     try {
@@ -145,8 +151,8 @@ function searchTest(text) {
   return (name) => name.toLowerCase().includes(wanted);
 }
 
-/* A rectangle of the graph: a function with the frames that called it, or, reversed, those it called. Children are made when they are
- * asked for, so that a graph costs what it shows. */
+/* A rectangle of the graph: a function with the frames that called it, or, reversed, those it called. Children are
+ * made when they are asked for, so that a graph costs what it shows. */
 class Frame {
   constructor(fn, parent) {
     this.fn = fn;
@@ -199,7 +205,8 @@ class CalleeFrame extends Frame {
   }
 }
 
-/* From the function that used the time to its callers. A frame keeps which nodes its samples stand at on their way outwards. */
+/* From the function that used the time to its callers. A frame keeps at which nodes its samples stand on their way
+ * outwards. */
 class CallerFrame extends Frame {
   constructor(model, fn, parent) {
     super(fn, parent);

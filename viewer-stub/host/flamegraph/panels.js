@@ -10,7 +10,8 @@ function fillHeader(model) {
   byId("command").textContent = run.command;
   byId("command").hidden = !run.command || run.command === run.program;
   const part = run.part ? "only " + run.part : "";
-  byId("when").textContent = [run.date, duration(summary.duration_ns) + " long", run.machine, part].filter(Boolean).join("  \u00b7  ");
+  const when = [run.date, duration(summary.duration_ns) + " long", run.machine, part];
+  byId("when").textContent = when.filter(Boolean).join("  \u00b7  ");
   const reached = summary.stacks.reached_root;
   const lost = summary.ledger.dropped_total;
   byId("facts").append(
@@ -41,7 +42,7 @@ function describe(model, frame, zoom) {
     return [element("strong", {}, "all"), element("span", { class: "numbers" },
       `${milliseconds(frame.total)} in ${count(frame.samples)} samples`)];
   }
-  const where = [model.imageOf(frame.fn) >= 0 ? model.images[model.imageOf(frame.fn)].path : "", model.place(frame.fn)];
+  const where = [model.imagePath(frame.fn), model.place(frame.fn)];
   const numbers = [
     `total ${milliseconds(frame.total)} (${percent(frame.total, all)})`,
     `self ${milliseconds(frame.self)} (${percent(frame.self, all)})`,
@@ -114,7 +115,7 @@ class FunctionTable {
       element("td", { class: "number" }, milliseconds(model.functionTotal[fn])),
       element("td", { class: "number" }, percent(model.functionTotal[fn], all)),
       element("td", {}, name),
-      element("td", { title: model.imageOf(fn) >= 0 ? model.images[model.imageOf(fn)].path : null }, model.imageName(fn)),
+      element("td", { title: model.imagePath(fn) || null }, model.imageName(fn)),
       element("td", { class: "mono small" }, model.place(fn)));
   }
 
@@ -128,8 +129,8 @@ class FunctionTable {
       else head.removeAttribute("aria-sort");
     }
     byId("functions-caption").textContent = `${count(rows.length)} functions${this.found ? " found" : ""}, ` +
-      `${milliseconds(this.model.total[0])} of CPU time. Self: in the function's own code; total: with all that it calls, ` +
-      "a sample counted once however often a function recurs.";
+      `${milliseconds(this.model.total[0])} of CPU time. Self: in the function's own code. Total: with all that it ` +
+      "calls, each sample counted once however often the function recurs.";
     byId("functions-more").hidden = shown.length === rows.length;
     byId("functions-more").textContent = `Show all ${count(rows.length)}`;
   }
@@ -146,12 +147,14 @@ function fillMatches(model, found, onPick) {
     element("button", { type: "button", class: "mono name", onclick: () => onPick(fn) }, model.functions.name[fn]),
     element("span", { class: "numbers" }, `total ${percent(model.functionTotal[fn], model.total[0])}, self ` +
       `${percent(model.functionSelf[fn], model.total[0])}`)));
-  if (rows.length > MATCHES_SHOWN) items.push(element("li", {}, `and ${count(rows.length - MATCHES_SHOWN)} more in the Functions view`));
+  const more = rows.length - items.length;
+  if (more > 0) items.push(element("li", {}, `and ${count(more)} more in the Functions view`));
   list.replaceChildren(...items);
 }
 
 function card(title, note, ...content) {
-  return element("article", { class: "card" }, element("h2", {}, title), note ? element("p", {}, note) : null, ...content);
+  const text = note ? element("p", {}, note) : null;
+  return element("article", { class: "card" }, element("h2", {}, title), text, ...content);
 }
 
 function table(head, rows) {
@@ -166,20 +169,22 @@ const words = (name) => name.replace(/_/g, " ");
 function lossCard(summary) {
   const ledger = summary.ledger;
   const drops = Object.entries(ledger.dropped).filter(([, number]) => number > 0);
-  const rows = [["attempted", count(ledger.attempted), ""], ["sent", count(ledger.sent), percent(ledger.sent, ledger.attempted)]];
-  if (ledger.pending) rows.push(["not sent before the end", count(ledger.pending), percent(ledger.pending, ledger.attempted)]);
-  for (const [name, number] of drops) rows.push(["lost: " + words(name), count(number), percent(number, ledger.attempted)]);
+  const row = (name, number) => [name, count(number), percent(number, ledger.attempted)];
+  const rows = [["attempted", count(ledger.attempted), ""], row("sent", ledger.sent)];
+  if (ledger.pending) rows.push(row("not sent before the end", ledger.pending));
+  for (const [name, number] of drops) rows.push(row("lost: " + words(name), number));
   if (!drops.length) rows.push(["lost", "none", ""]);
   return card("Samples", "Each sample that was due is sent, or lost with its cause.", table(null, rows));
 }
 
 function coverageCard(summary) {
+  const row = (name, ns) => [name, duration(ns), percent(ns, summary.process_cpu_ns)];
   const rows = [
     ["CPU time of the process", duration(summary.process_cpu_ns), ""],
-    ["that the mechanism can see", duration(summary.covered_cpu_ns), percent(summary.covered_cpu_ns, summary.process_cpu_ns)],
-    ["in samples", duration(summary.weight_ns), percent(summary.weight_ns, summary.process_cpu_ns)],
+    row("that the mechanism can see", summary.covered_cpu_ns),
+    row("in samples", summary.weight_ns),
   ];
-  for (const gap of summary.gaps) rows.push(["not seen: " + gap.name, duration(gap.cpu_ns), percent(gap.cpu_ns, summary.process_cpu_ns)]);
+  for (const gap of summary.gaps) rows.push(row("not seen: " + gap.name, gap.cpu_ns));
   if (!summary.gaps.length) rows.push(["not seen", "nothing", ""]);
   return card("Coverage", "Sampled time against the system's own account.", table(null, rows));
 }
@@ -207,24 +212,35 @@ function howCard(summary) {
 }
 
 function stacksCard(summary) {
-  const rows = Object.entries(summary.stacks).filter(([name, number]) => number > 0 || name === "reached_root")
-    .map(([name, number]) => [name === "reached_root" ? "reached the root" : "ended: " + words(name), count(number), percent(number, summary.samples)]);
+  const rows = Object.entries(summary.stacks)
+    .filter(([name, number]) => number > 0 || name === "reached_root")
+    .map(([name, number]) => {
+      const text = name === "reached_root" ? "reached the root" : "ended: " + words(name);
+      return [text, count(number), percent(number, summary.samples)];
+    });
   return card("Stacks", "Where the stacks of the samples end.", table(null, rows));
 }
 
 function threadsCard(model) {
-  const rows = model.threads.filter((thread) => thread.weight_ns > 0).slice(0, 50).map((thread) =>
-    [thread.name || "(no name)", String(thread.tid), count(thread.samples), duration(thread.weight_ns), thread.cpu_ns ? duration(thread.cpu_ns) : "\u2013"]);
+  const rows = model.threads.slice(0, 50).map((thread) => [
+    thread.name || "(no name)",
+    String(thread.tid),
+    count(thread.samples),
+    duration(thread.weight_ns),
+    thread.cpu_ns ? duration(thread.cpu_ns) : "\u2013",
+  ]);
   const total = model.data.thread_total;
   return card("Threads", total > rows.length ? `Those with the most samples, of ${count(total)} in all.` : null,
     table(["Name", "Id", "Samples", "In samples", "By the system"], rows));
 }
 
 function imagesCard(model) {
-  const rows = model.images.map((image) => image.path || "memory without a file",
-    image.source + (image.unproven ? " (no build id to prove it)" : "")]);
-  return card("Names", "Where the functions' names come from. Code without a name is shown by its address in the file.",
-    table(["Image", "Source"], rows));
+  const rows = model.images.map((image) => [
+    image.path || "memory without a file",
+    image.source + (image.unproven ? " (no build id to prove it)" : ""),
+  ]);
+  const note = "Where the functions' names come from. Code without a name is shown by its address in the file.";
+  return card("Names", note, table(["Image", "Source"], rows));
 }
 
 function fillLedger(model) {
@@ -232,6 +248,14 @@ function fillLedger(model) {
   byId("ledger").replaceChildren(lossCard(summary), coverageCard(summary), costCard(summary), howCard(summary),
     stacksCard(summary), threadsCard(model), imagesCard(model));
 }
+
+const EXPLANATION = [
+  "Each bar is a function; its width is the CPU time of the samples that have it on their stack. The bar below " +
+    "called the one above. From left to right the bars are ordered by their time, not in time. Reversed, the " +
+    "functions that used the time themselves stand in the first row, and below each are its callers.",
+  "Colours tell images apart. Hatched grey bars are no functions: they say why a stack ends there, or what is not " +
+    "shown. The address of this page holds what you see: copy it to share the view together with the file.",
+];
 
 const KEYS = [
   ["\u2190 \u2191 \u2192 \u2193", "move from frame to frame"],
@@ -249,11 +273,7 @@ const KEYS = [
 function fillHelp(dialog) {
   dialog.replaceChildren(
     element("h2", {}, "How to read and use this page"),
-    element("p", {}, "Each bar is a function; its width is the CPU time of the samples that have it on their stack. The bar below " +
-      "called the one above. Order from left to right is by time, not in time. Reversed, the functions that used the time themselves " +
-      "stand in the first row, and below each are its callers."),
-    element("p", {}, "Colours tell images apart. Hatched grey bars are no functions: they say why a stack ends there, or what is not shown. " +
-      "The address of this page holds what you see: copy it to share the view together with the file."),
+    ...EXPLANATION.map((text) => element("p", {}, text)),
     element("table", {}, element("tbody", {}, ...KEYS.map(([key, text]) =>
       element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, key)), element("td", {}, text))))),
     element("button", { type: "button", onclick: () => dialog.close() }, "Close"));
