@@ -187,17 +187,25 @@ static uint64_t unknown_periods(struct spipe_session *session, const struct spip
     return session->unknown_cpu_reported;
 }
 
+static uint64_t take_away(uint64_t *from, uint64_t amount)
+{
+    uint64_t taken = amount < *from ? amount : *from;
+    *from -= taken;
+    return amount - taken;
+}
+
+/* The process's CPU time less that of agent threads. The watcher's is known as one sum, and the kernel splits by chance, at its ticks,
+ * between user and system: what one of the two cannot bear the other does. */
 static void fill_process_cpu(struct spipe_session *session, struct spipe_ledger *ledger)
 {
     uint64_t agent_user_us;
     uint64_t agent_system_us;
+    uint64_t watcher_us = spipe_sampler_own_cpu_ns() / 1000u;
     spipe_clock_process_cpu(&ledger->process_user_us, &ledger->process_system_us);
     spipe_clock_self_cpu(&agent_user_us, &agent_system_us);
-    uint64_t watcher_us = spipe_sampler_own_cpu_ns() / 1000u;
-    uint64_t user_us = session->start_user_us + agent_user_us;
-    uint64_t system_us = session->start_system_us + agent_system_us + watcher_us;
-    ledger->process_user_us = ledger->process_user_us > user_us ? ledger->process_user_us - user_us : 0;
-    ledger->process_system_us = ledger->process_system_us > system_us ? ledger->process_system_us - system_us : 0;
+    uint64_t rest = take_away(&ledger->process_user_us, session->start_user_us + agent_user_us);
+    rest = take_away(&ledger->process_system_us, session->start_system_us + agent_system_us + watcher_us + rest);
+    (void)take_away(&ledger->process_user_us, rest);
     ledger->agent_cpu_us = agent_user_us + agent_system_us + watcher_us - session->start_agent_us;
 }
 

@@ -14,7 +14,7 @@ enum spipe_opening {
     SPIPE_OPENING_PROTOBUF = 1,     /* our preface; messages follow from byte 8 on */
     SPIPE_OPENING_OTHER_MAJOR = 2,  /* our preface with another major version, in byte 7 */
     SPIPE_OPENING_NO_PREFACE = 3,   /* a protobuf host that forgot the preface, or no host of ours at all */
-    SPIPE_OPENING_TEXT = 4          /* the text dialect; `ret_len` bytes are the text */
+    SPIPE_OPENING_TEXT = 4          /* the text dialect; `ret_len` bytes are the text, a byte order mark included */
 };
 
 /* Longest text that is looked at. */

@@ -176,12 +176,28 @@ static void take_message(struct spipe_session *session, struct spipe_bytes messa
     set_times(session);
 }
 
+/* Also what came in one piece with the configuration is waiting here. */
+static void take_messages(struct spipe_session *session)
+{
+    struct spipe_bytes message;
+    int status = 0;
+    while (!pump.is_over && (status = spipe_message_reader_next(&pump.handshake.reader, &message)) == 0)
+        take_message(session, message);
+    if (status < 0 && status != SPIPE_E_AGAIN)
+        end_session(SPIPE_GOODBYE_AGENT_FAILED, "the host sent a message over the limit, or none at all");
+}
+
+/* A host that speaks text has said all; what else it says is read, so that it is not held up. */
 static void read_host(struct spipe_session *session)
 {
     struct spipe_handshake *handshake = &pump.handshake;
-    while (!handshake->is_input_over && !pump.is_over) {
+    while (!pump.is_over) {
         size_t room;
         size_t len = 0;
+        if (!session->is_text)
+            take_messages(session);
+        if (handshake->is_input_over || pump.is_over)
+            return;
         void *space = spipe_message_reader_space(&handshake->reader, &room);
         int status = spipe_pipe_read(&session->pipe, space, room, &len);
         if (status == SPIPE_E_AGAIN)
@@ -189,14 +205,8 @@ static void read_host(struct spipe_session *session)
         handshake->is_input_over = status < 0;
         if (status == SPIPE_E_CLOSED)
             session->failure = status;
-        if (status < 0 || session->is_text)
-            continue;
-        spipe_message_reader_fed(&handshake->reader, len);
-        struct spipe_bytes message;
-        while (!pump.is_over && (status = spipe_message_reader_next(&handshake->reader, &message)) == 0)
-            take_message(session, message);
-        if (status < 0 && status != SPIPE_E_AGAIN)
-            end_session(SPIPE_GOODBYE_AGENT_FAILED, "the host sent a message over the limit, or none at all");
+        if (status == 0 && !session->is_text)
+            spipe_message_reader_fed(&handshake->reader, len);
     }
 }
 
@@ -397,20 +407,6 @@ static void close_session(struct spipe_session *session)
     session->outbox = NULL;
 }
 
-static void run_session(struct spipe_session *session)
-{
-    if (begin_session(session)) {
-        settle();
-        while (!pump.is_over && session->failure == 0) {
-            run_round(session);
-            if (!pump.is_over && session->failure == 0)
-                wait_for_work(session);
-        }
-        finish_session(session);
-    }
-    close_session(session);
-}
-
 /* ----------------------------------------------------------------------------------------------------------- the whole */
 
 static void wait_before_retry(uint32_t *wait_ms)
@@ -442,10 +438,7 @@ void spipe_pump_run(void *unused)
 
     bool is_connected = spipe_handshake_run(&pump.handshake);
     while (is_connected) {
-        restart_session(&pump.session);
-        pump.is_over = false;
-        pump.may_reconnect = true;
-        run_session(&pump.session);
+        run_session();
         uint32_t reconnect_ms = pump.session.settings.applied.reconnect_ms;
         bool was_lost = pump.session.failure != 0 || pump.goodbye == SPIPE_GOODBYE_AGENT_FAILED;
         is_connected = was_lost && pump.may_reconnect && reconnect_ms > 0 && !is_told_to_leave() &&

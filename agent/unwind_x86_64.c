@@ -22,7 +22,7 @@
 
 /* Nothing is mapped below the first, and no user code lies beyond the second. */
 #define LOWEST_CODE UINT64_C(0x10000)
-#define HIGHEST_CODE UINT64_C(0x7fffffffffff)
+#define HIGHEST_CODE UINT64_C(0x7fffffffefff)
 
 /* What lies this far below the stack pointer is not overwritten by signal handlers. */
 #define RED_ZONE 128u
