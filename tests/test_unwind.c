@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 /* Walks of real stacks: this process's, from the contexts that real signals bring. */
+#include "unwind_early.h"
 #include "unwind_process.h"
 #include "unwind_scenes.h"
 
@@ -250,12 +251,25 @@ static void test_walk_of_a_copied_stack_is_the_same(void **state)
     assert_int_equal(bad_count, 0);
 }
 
+/* The loader's first function has no rules; its zero frame pointer says that nobody called it. */
+static void test_walk_from_a_library_constructor_reaches_the_loaders_start(void **state)
+{
+    (void)state;
+    const struct unwind_early *early = unwind_early_get();
+    assert_int_not_equal(early->view.high, 0);
+    captured.end = spipe_unwind_walk(map, &early->view, &early->registers, NULL, captured.address, CAPTURE_DEPTH, &captured.depth,
+                                     &captured.needed);
+    assert_int_equal(captured.end, SPIPE_WALK_ROOT);
+    assert_true(captured.depth >= 5);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_walk_lists_every_call_of_a_deep_recursion, prepare),
         cmocka_unit_test_setup(test_walk_passes_two_nested_signal_handlers, prepare),
         cmocka_unit_test_setup(test_walk_of_a_thread_ends_at_its_start, prepare),
+        cmocka_unit_test_setup(test_walk_from_a_library_constructor_reaches_the_loaders_start, prepare),
         cmocka_unit_test_setup(test_walk_of_a_copied_stack_is_the_same, prepare),
         cmocka_unit_test_setup(test_walk_is_right_at_every_instruction, prepare),
         cmocka_unit_test_setup(test_walk_is_right_whenever_a_timer_fires, prepare),
