@@ -138,8 +138,8 @@ class Workloads:
                 f"--stop-address={first + int(length / times)}", *[self.compiler()] * times]
 
     def xz(self):
-        data = self.binary_data(max(2, round(self.seconds * 2.5)))
-        return [need("xz"), "-6", "-T2", "--block-size=2MiB", "-k", "-c", data]
+        data = self.binary_data(max(2, round(self.seconds * 2)))
+        return [need("xz"), "-6", "-T1", "-k", "-c", data]
 
     def openssl(self):
         return [need("openssl"), "kdf", "-keylen", "32", "-kdfopt", "digest:SHA512", "-kdfopt", "pass:word", "-kdfopt",
