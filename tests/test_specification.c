@@ -204,9 +204,9 @@ static const char *next_name(const char *at, char *ret_name, size_t size)
 static bool is_field(const char *name)
 {
     const char *const others[] = {
-        "syntax", "csharp_namespace", "command", "refusal", "hello",   "applied", "samples",    "stacks",         "frames",
-        "images", "threads",          "ledger",  "markers", "strings", "methods", "checkpoint", "command_result",
-        "goodbye",
+        "syntax",  "csharp_namespace", "command", "refusal", "hello",      "applied",        "samples",
+        "stacks",  "frames",           "images",  "threads", "ledger",     "markers",        "strings",
+        "methods", "checkpoint",       "goodbye", "command_result",
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (strcmp(name, others[i]) == 0) {
@@ -237,9 +237,10 @@ static void test_every_field_of_the_schema_is_explained(void **state)
 static void test_every_kind_is_explained_with_its_number(void **state)
 {
     struct fixture *fixture = *state;
-    const char *const names[] = {"Refusal", "Hello",   "Applied", "Samples",    "Stacks",        "Frames", "Images", "Threads",
-                                 "Ledger",  "Markers", "Strings", "Methods",    "Checkpoint",    "CommandResult",
-                                 "Goodbye"};
+    const char *const names[] = {
+        "Refusal", "Hello",   "Applied", "Samples", "Stacks",     "Frames",        "Images",  "Threads",
+        "Ledger",  "Markers", "Strings", "Methods", "Checkpoint", "CommandResult", "Goodbye",
+    };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char text[64];
         snprintf(text, sizeof(text), "**%s** (%zu)", names[i], i + 1);
