@@ -99,6 +99,8 @@ static bool take_memory(struct spipe_session *session)
 
 static void restart_session(struct spipe_session *session)
 {
+    pump.is_over = false;
+    pump.may_reconnect = true;
     struct spipe_intern *intern = session->intern;
     struct spipe_weave *weave = session->weave;
     memset(session, 0, sizeof *session);
@@ -173,7 +175,16 @@ static void take_message(struct spipe_session *session, struct spipe_bytes messa
         pump.may_reconnect = !record.command.do_not_reconnect;
         end_session(SPIPE_GOODBYE_TOLD_TO_STOP, "");
     }
-    set_times(session);
+    /* Other commands leave the times as they are, or a talkative host would never get its ledger. */
+    if (record.command.action == SPIPE_ACTION_CONFIGURE)
+        set_times(session);
+    pump.wait_ms = SHORT_WAIT_MS;
+}
+
+/* A host that speaks and does not listen is not heard until it has made room for the answers. */
+static bool has_room_for_answers(const struct spipe_session *session)
+{
+    return spipe_outbox_room(session->outbox) >= SPIPE_OUTBOX_RESERVE / 2;
 }
 
 /* Also what came in one piece with the configuration is waiting here. */
@@ -181,7 +192,8 @@ static void take_messages(struct spipe_session *session)
 {
     struct spipe_bytes message;
     int status = 0;
-    while (!pump.is_over && (status = spipe_message_reader_next(&pump.handshake.reader, &message)) == 0)
+    while (!pump.is_over && has_room_for_answers(session) &&
+           (status = spipe_message_reader_next(&pump.handshake.reader, &message)) == 0)
         take_message(session, message);
     if (status < 0 && status != SPIPE_E_AGAIN)
         end_session(SPIPE_GOODBYE_AGENT_FAILED, "the host sent a message over the limit, or none at all");
@@ -196,7 +208,7 @@ static void read_host(struct spipe_session *session)
         size_t len = 0;
         if (!session->is_text)
             take_messages(session);
-        if (handshake->is_input_over || pump.is_over)
+        if (handshake->is_input_over || pump.is_over || !has_room_for_answers(session))
             return;
         void *space = spipe_message_reader_space(&handshake->reader, &room);
         int status = spipe_pipe_read(&session->pipe, space, room, &len);
@@ -244,7 +256,7 @@ static void keep_time(struct spipe_session *session)
     build_early_tables(session, now_ns);
     if (now_ns >= pump.stop_ns)
         end_session(SPIPE_GOODBYE_TIME_IS_UP, "");
-    if (now_ns >= pump.next_checkpoint_ns) {
+    if (now_ns >= pump.next_checkpoint_ns && spipe_outbox_room(session->outbox) >= SPIPE_OUTBOX_RESERVE) {
         pump.next_checkpoint_ns = now_ns + session->settings.applied.checkpoint_interval_ms * NS_PER_MS;
         spipe_weave_checkpoint(session);
     }
@@ -409,6 +421,17 @@ static void close_session(struct spipe_session *session)
 
 /* ----------------------------------------------------------------------------------------------------------- the whole */
 
+static void run_session(void)
+{
+    struct spipe_session *session = spipe_pump_begin();
+    if (session == NULL)
+        return;
+    settle();
+    while (spipe_pump_round())
+        wait_for_work(session);
+    spipe_pump_finish();
+}
+
 static void wait_before_retry(uint32_t *wait_ms)
 {
     spipe_futex_wait(&spipe_control.requests, 0, *wait_ms * NS_PER_MS);
@@ -428,15 +451,46 @@ static bool connect_again(uint32_t reconnect_ms)
     return false;
 }
 
+const struct spipe_endpoint *spipe_pump_prepare(void)
+{
+    spipe_handshake_init(&pump.handshake);
+    return &pump.handshake.endpoint;
+}
+
+bool spipe_pump_connect(void)
+{
+    return spipe_handshake_run(&pump.handshake);
+}
+
+struct spipe_session *spipe_pump_begin(void)
+{
+    restart_session(&pump.session);
+    if (begin_session(&pump.session))
+        return &pump.session;
+    close_session(&pump.session);
+    return NULL;
+}
+
+bool spipe_pump_round(void)
+{
+    run_round(&pump.session);
+    return !pump.is_over && pump.session.failure == 0;
+}
+
+void spipe_pump_finish(void)
+{
+    finish_session(&pump.session);
+    close_session(&pump.session);
+}
+
 void spipe_pump_run(void *unused)
 {
     (void)unused;
-    spipe_handshake_init(&pump.handshake);
-    atomic_store(&spipe_control.has_hidden, spipe_descriptors_hide(&pump.handshake.endpoint) ? 1 : 2);
+    atomic_store(&spipe_control.has_hidden, spipe_descriptors_hide(spipe_pump_prepare()) ? 1 : 2);
     spipe_futex_wake(&spipe_control.has_hidden);
     spipe_greeting_init();
 
-    bool is_connected = spipe_handshake_run(&pump.handshake);
+    bool is_connected = spipe_pump_connect();
     while (is_connected) {
         run_session();
         uint32_t reconnect_ms = pump.session.settings.applied.reconnect_ms;
