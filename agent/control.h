@@ -41,6 +41,7 @@ struct spipe_control {
     _Atomic uint32_t is_active;         /* a session is running: new threads get slots */
     _Atomic uint32_t leave_reason;      /* enum spipe_goodbye_reason */
     const char *leave_text;
+    _Atomic uint32_t dlopen_count;      /* calls of dlopen(), counted before they begin */
 };
 
 extern struct spipe_control spipe_control;

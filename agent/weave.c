@@ -2,6 +2,7 @@
 #include "weave.h"
 
 #include "clock.h"
+#include "control.h"
 #include "greeting.h"
 #include "handler.h"
 #include "marks.h"
@@ -49,6 +50,7 @@ struct spipe_weave {
     uint32_t era_generation;
     uint64_t rescan_wait_ns;
     uint64_t rescan_after_ns;
+    uint32_t dlopen_count;                  /* as seen at the last look */
     bool is_unsettled;
 };
 
@@ -316,6 +318,12 @@ static bool rescan(struct spipe_weave *weave)
 {
     uint64_t now_ns = spipe_clock_monotonic_ns();
     bool is_stale = atomic_exchange(&spipe_handler_shared.map_is_stale, 0) != 0;
+    uint32_t dlopen_count = atomic_load(&spipe_control.dlopen_count);
+    if (dlopen_count != weave->dlopen_count) {
+        weave->dlopen_count = dlopen_count;
+        weave->rescan_wait_ns = RESCAN_MIN_NS;
+        weave->rescan_after_ns = 0;
+    }
     if (!is_stale && now_ns < weave->rescan_after_ns)
         return false;
     bool has_changed = spipe_images_scan();

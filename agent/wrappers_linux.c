@@ -8,6 +8,7 @@
 #include "protocol/system_linux.h"
 #include "signals.h"
 #include "threads.h"
+#include "wrapper_jumps.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -41,7 +42,6 @@ static struct {
     sighandler_t (*signal)(int, sighandler_t);
     int (*setitimer)(__itimer_which_t, const struct itimerval *, struct itimerval *);
     int (*prctl)(int, ...);
-    long (*syscall)(long, ...);
     int (*unshare)(int);
     int (*setns)(int, int);
     int (*dlclose)(void *);
@@ -83,6 +83,26 @@ static void read_default_stack_size(void)
         (void)next.pthread_attr_destroy(&attributes);
 }
 
+static void *no_library(void)
+{
+    errno = ENOSYS;
+    return NULL;
+}
+
+/* Old systems may come without dlopen(); the jump must lead somewhere all the same. */
+static void stand_in_for_missing(void)
+{
+    void *(*function)(void) = no_library;
+    void *address;
+    memcpy(&address, &function, sizeof address);
+    if (spipe_next_syscall == NULL)
+        spipe_next_syscall = address;
+    if (spipe_next_dlopen == NULL)
+        spipe_next_dlopen = address;
+    if (spipe_next_dlmopen == NULL)
+        spipe_next_dlmopen = address;
+}
+
 void spipe_wrappers_init(void)
 {
     if (is_ready)
@@ -98,7 +118,10 @@ void spipe_wrappers_init(void)
     FIND(signal);
     FIND(setitimer);
     FIND(prctl);
-    FIND(syscall);
+    find(&spipe_next_syscall, "syscall");
+    find(&spipe_next_dlopen, "dlopen");
+    find(&spipe_next_dlmopen, "dlmopen");
+    stand_in_for_missing();
     FIND(unshare);
     FIND(setns);
     FIND(dlclose);
@@ -269,23 +292,15 @@ EXPORT int prctl(int option, ...)
     return next.prctl(option, argument[0], argument[1], argument[2], argument[3]);
 }
 
-EXPORT long syscall(long number, ...)
+void spipe_wrappers_before_syscall(long number, long operation, long flags)
 {
-    long argument[6];
-    va_list list;
-    va_start(list, number);
-    for (unsigned i = 0; i < 6; i++)
-        argument[i] = va_arg(list, long);
-    va_end(list);
-    if (!HAS_NEXT(syscall))
-        return -1;
-    if (number == SYS_seccomp) {
-        if (argument[0] == FILTER_MODE && (argument[1] & FILTER_FOR_ALL_THREADS))
-            leave_for(SPIPE_GOODBYE_AGENT_FAILED, "the program filters system calls of all threads");
-        if (is_ours_to_tell())
-            atomic_store(&is_filtered, 1);
-    }
-    return next.syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+    spipe_wrappers_init();
+    if (number != SYS_seccomp)
+        return;
+    if (operation == FILTER_MODE && ((unsigned long)flags & FILTER_FOR_ALL_THREADS))
+        leave_for(SPIPE_GOODBYE_AGENT_FAILED, "the program filters system calls of all threads");
+    if (is_ours_to_tell())
+        atomic_store(&is_filtered, 1);
 }
 
 static void come_back(bool has_left)
@@ -332,6 +347,13 @@ static void say_stale(void)
 {
     atomic_store(&spipe_handler_shared.map_is_stale, 1);
     spipe_control_request(SPIPE_REQUEST_LOOK);
+}
+
+/* Code that nobody knew is expected from now on: the pump then looks at the mappings without delay. */
+void spipe_wrappers_before_dlopen(void)
+{
+    spipe_wrappers_init();
+    atomic_fetch_add(&spipe_control.dlopen_count, 1);
 }
 
 EXPORT int dlclose(void *handle)
