@@ -61,7 +61,7 @@ Words::Words(const char *text)
 std::vector<std::string> Words::sorted() const
 {
     auto copy = words;
-    std::sort(copy.begin(), copy.end(), [](const auto &a, const auto &b) { return a.size() < b.size() || a < b; });
+    std::sort(copy.begin(), copy.end());
     return copy;
 }
 

@@ -207,6 +207,17 @@ static int add_place(struct spipe_symbols *symbols, uint32_t function, const cha
     return SPIPE_OK;
 }
 
+/* The length of a name without what marks a part that the compiler has moved out of its function, such as ".cold". Where debug
+ * information knows the function, the part belongs to it. Names in Rust's older mangling have dots of their own. */
+static size_t length_to_keep(const struct spipe_symbol_place *place)
+{
+    const char *dot = strchr(place->name, '.');
+
+    if (!dot || place->declared_line == 0 || strncmp(place->name, "_Z", 2) != 0 || strchr(place->name, '$'))
+        return strlen(place->name);
+    return (size_t)(dot - place->name);
+}
+
 /* What one place of an image is called before demangling, in memory of the caller's; NULL when there is none. */
 static char *raw_name(const struct image *image, const struct spipe_symbol_place *place)
 {
@@ -216,7 +227,7 @@ static char *raw_name(const struct image *image, const struct spipe_symbol_place
     if (!name)
         return NULL;
     if (place->name[0] != '\0')
-        snprintf(name, len, "%s", place->name);
+        snprintf(name, len, "%.*s", (int)length_to_keep(place), place->name);
     else
         snprintf(name, len, "%s+0x%" PRIx64, image->name, place->start);
     return name;
