@@ -61,8 +61,19 @@ static void refuse(struct spipe_handshake *handshake, const char *text)
     spipe_outbox_free(outbox);
 }
 
+/* A launcher that made a token wants a host that knows it; text and silence carry none. */
+static bool needs_token(void)
+{
+    if (spipe_control.environment.token[0] == '\0')
+        return false;
+    spipe_log("the host does not know the token", "it sent a text, or nothing");
+    return true;
+}
+
 static enum verdict take_text(struct spipe_handshake *handshake, const char *text, size_t len)
 {
+    if (needs_token())
+        return VERDICT_LEAVE;
     handshake->is_text = true;
     spipe_settings_parse_text(text, len, &handshake->asked, &handshake->ignored_count);
     return VERDICT_SESSION;
@@ -73,6 +84,8 @@ static enum verdict take_silence(struct spipe_handshake *handshake)
 {
     size_t ignored;
     const char *config = spipe_control.environment.config;
+    if (needs_token())
+        return VERDICT_LEAVE;
     handshake->is_input_over = true;
     spipe_settings_parse_text(config, strlen(config), &handshake->asked, &ignored);
     return VERDICT_SESSION;
@@ -139,6 +152,13 @@ static int read_some(struct spipe_handshake *handshake)
     return status;
 }
 
+/* Silence ends a text, but not a preface that comes in pieces. */
+static bool is_preface_so_far(const struct spipe_message_reader *reader)
+{
+    size_t len = reader->end - reader->start;
+    return len < SPIPE_PREFACE_LEN && memcmp(reader->memory + reader->start, spipe_preface, len) == 0;
+}
+
 static enum verdict await_words(struct spipe_handshake *handshake)
 {
     uint64_t now_ns = spipe_clock_monotonic_ns();
@@ -156,7 +176,8 @@ static enum verdict await_words(struct spipe_handshake *handshake)
             silent_since_ns = now_ns;
             has_spoken = true;
         }
-        bool is_silent = has_spoken && now_ns - silent_since_ns >= TEXT_SILENCE_NS;
+        bool is_silent = has_spoken && now_ns - silent_since_ns >= TEXT_SILENCE_NS &&
+                         !is_preface_so_far(&handshake->reader);
         handshake->is_input_over = is_end;
         enum verdict verdict = has_spoken ? judge(handshake, is_end || is_silent, &is_protobuf) : VERDICT_WAIT;
         if (verdict != VERDICT_WAIT)
