@@ -70,7 +70,8 @@ enum spipe_calltree_direction {
 };
 
 /* Node 0 is the root: function none, all samples. Children are sorted by total, the largest first. A parent's index is
- * smaller than its children's. In a bottom-up tree `self` is 0 below the root's children, whose total is the function's self weight. */
+ * smaller than its children's. In a bottom-up tree only the root's children have a self weight, which is also
+ * their total. */
 struct spipe_calltree_node {
     uint32_t function;          /* SPIPE_STORE_NONE: the root, and samples without a stack */
     uint32_t parent;            /* SPIPE_STORE_NONE: the root's */
@@ -99,7 +100,7 @@ struct spipe_calltree {
 };
 
 /* Builds tree and flat profile. `filter` may be NULL for all CPU samples; `naming` may be NULL: each frame is then a function, with the
- * frame's index as its id. SPIPE_E_NO_MEMORY; SPIPE_E_LIMIT when the tree would have more than 2^31 nodes. */
+ * frame's index as its id. SPIPE_E_NO_MEMORY; SPIPE_E_LIMIT when the tree would have more than 64 Mi nodes. */
 SPIPE_HOST_API int spipe_calltree_init(const struct spipe_store *store, const struct spipe_calltree_filter *filter,
                                        const struct spipe_naming *naming, enum spipe_calltree_direction direction,
                                        struct spipe_calltree *ret_tree);
