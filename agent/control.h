@@ -39,6 +39,7 @@ struct spipe_control {
     _Atomic uint32_t has_settled;       /* the program may go on: sampling has begun, or there will be none for now */
     _Atomic uint32_t has_hidden;        /* the pump has a descriptor table of its own */
     _Atomic uint32_t is_active;         /* a session is running: new threads get slots */
+    _Atomic uint32_t is_filtered;       /* the program filters its system calls: on its threads we make none any more */
     _Atomic uint32_t leave_reason;      /* enum spipe_goodbye_reason */
     const char *leave_text;
     _Atomic uint32_t dlopen_count;      /* calls of dlopen(), counted before they begin */
@@ -46,7 +47,8 @@ struct spipe_control {
 
 extern struct spipe_control spipe_control;
 
-/* True in the process that started the agent; false in a forked or vforked child. */
+/* True in the process that started the agent; false in a forked or vforked child, and where a filter of the program's may forbid to
+ * ask. */
 bool spipe_control_is_own_process(void);
 
 /* Asks the pump for something, and wakes it. */

@@ -12,7 +12,8 @@ struct spipe_control spipe_control;
 
 bool spipe_control_is_own_process(void)
 {
-    return spipe_control.process_id != 0 && spipe_system(SYS_getpid) == spipe_control.process_id;
+    return spipe_control.process_id != 0 && atomic_load(&spipe_control.is_filtered) == 0 &&
+           spipe_system(SYS_getpid) == spipe_control.process_id;
 }
 
 void spipe_control_request(uint32_t request)

@@ -55,8 +55,6 @@ static bool is_ready;
 static bool has_key;
 static pthread_key_t key;
 static size_t default_stack_size;
-/* The program has put a filter on some of its threads: on its threads we make no system calls any more. */
-static _Atomic uint32_t is_filtered;
 
 static void find(void *function, const char *name)
 {
@@ -68,7 +66,7 @@ static void find(void *function, const char *name)
 
 static void end_thread(void *argument)
 {
-    if (atomic_load(&is_filtered) == 0 && spipe_control_is_own_process())
+    if (spipe_control_is_own_process())
         spipe_threads_leave(argument);
 }
 
@@ -148,11 +146,6 @@ static bool has_next(void *function, const char *name)
 
 #define HAS_NEXT(name) has_next(&next.name, #name)
 
-static bool is_ours_to_tell(void)
-{
-    return spipe_control.process_id != 0 && atomic_load(&is_filtered) == 0 && spipe_control_is_own_process();
-}
-
 /* ------------------------------------------------------------------------------------------------------------- threads */
 
 static bool make_key(void)
@@ -183,7 +176,7 @@ static void *run_thread(void *argument)
 
 static struct spipe_slot *claim_for_thread(const pthread_attr_t *attributes, thread_routine *routine, void *argument)
 {
-    if (atomic_load(&spipe_control.is_active) == 0 || !is_ours_to_tell() || !make_key())
+    if (atomic_load(&spipe_control.is_active) == 0 || !spipe_control_is_own_process() || !make_key())
         return NULL;
     struct spipe_slot *slot = spipe_slot_claim();
     if (slot == NULL)
@@ -238,7 +231,7 @@ EXPORT int sigaction(int signal_number, const struct sigaction *action, struct s
 {
     if (!HAS_NEXT(sigaction))
         return -1;
-    if (!spipe_signals_is_fronted(signal_number) || !is_ours_to_tell())
+    if (!spipe_signals_is_fronted(signal_number) || !spipe_control_is_own_process())
         return next.sigaction(signal_number, action, old);
     return exchange_action(signal_number, action, old);
 }
@@ -247,7 +240,7 @@ EXPORT sighandler_t signal(int signal_number, sighandler_t handler)
 {
     if (!HAS_NEXT(signal))
         return SIG_ERR;
-    if (!spipe_signals_is_fronted(signal_number) || !is_ours_to_tell())
+    if (!spipe_signals_is_fronted(signal_number) || !spipe_control_is_own_process())
         return next.signal(signal_number, handler);
     struct sigaction action;
     struct sigaction old;
@@ -263,7 +256,7 @@ EXPORT int setitimer(__itimer_which_t which, const struct itimerval *value, stru
 {
     if (!HAS_NEXT(setitimer))
         return -1;
-    if (which == ITIMER_PROF && spipe_signals_is_fronted(SIGPROF) && is_ours_to_tell())
+    if (which == ITIMER_PROF && spipe_signals_is_fronted(SIGPROF) && spipe_control_is_own_process())
         give_up_signal(SIGPROF);
     return next.setitimer(which, value, old);
 }
@@ -272,7 +265,7 @@ EXPORT int setitimer(__itimer_which_t which, const struct itimerval *value, stru
 
 static void leave_for(enum spipe_goodbye_reason reason, const char *text)
 {
-    if (is_ours_to_tell())
+    if (spipe_control_is_own_process())
         spipe_control_leave(reason, text);
 }
 
@@ -287,8 +280,8 @@ EXPORT int prctl(int option, ...)
     if (!HAS_NEXT(prctl))
         return -1;
     /* This filter is for the calling thread and those it creates: the pump goes on, but on the program's threads all calls end. */
-    if (option == PR_SET_SECCOMP && is_ours_to_tell())
-        atomic_store(&is_filtered, 1);
+    if (option == PR_SET_SECCOMP && spipe_control_is_own_process())
+        atomic_store(&spipe_control.is_filtered, 1);
     return next.prctl(option, argument[0], argument[1], argument[2], argument[3]);
 }
 
@@ -299,8 +292,8 @@ void spipe_wrappers_before_syscall(long number, long operation, long flags)
         return;
     if (operation == FILTER_MODE && ((unsigned long)flags & FILTER_FOR_ALL_THREADS))
         leave_for(SPIPE_GOODBYE_AGENT_FAILED, "the program filters system calls of all threads");
-    if (is_ours_to_tell())
-        atomic_store(&is_filtered, 1);
+    if (spipe_control_is_own_process())
+        atomic_store(&spipe_control.is_filtered, 1);
 }
 
 static void come_back(bool has_left)
@@ -314,7 +307,7 @@ static void come_back(bool has_left)
 /* A process with several threads may not do this; so that it has as many as without us, ours ends before and comes back after. */
 static bool leave_for_namespace(void)
 {
-    if (!is_ours_to_tell() || atomic_load(&spipe_control.pump.tid) == 0)
+    if (!spipe_control_is_own_process() || atomic_load(&spipe_control.pump.tid) == 0)
         return false;
     spipe_control_leave(SPIPE_GOODBYE_AGENT_FAILED, "the program changes its namespaces");
     return true;
@@ -360,7 +353,7 @@ EXPORT int dlclose(void *handle)
 {
     if (!HAS_NEXT(dlclose))
         return -1;
-    if (atomic_load(&spipe_control.is_active) == 0 || !is_ours_to_tell())
+    if (atomic_load(&spipe_control.is_active) == 0 || !spipe_control_is_own_process())
         return next.dlclose(handle);
     /* Before: the code may be gone at any moment from here on. After: a look taken in between saw it still there. */
     say_stale();
@@ -374,7 +367,7 @@ EXPORT int dlclose(void *handle)
 /* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not wanted. */
 static char *const *before_exec(char *const *environment, bool *ret_has_left)
 {
-    *ret_has_left = is_ours_to_tell();
+    *ret_has_left = spipe_control_is_own_process();
     if (!*ret_has_left)
         return environment;
     spipe_control_leave(SPIPE_GOODBYE_TARGET_EXECS, "");

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "promise_kit.h"
+
+#include <stdio.h>
+
+/* Start and end together; a machine that is busy with other things takes its part. */
+#define HELD_UP_US 1500000u
+
+struct target_outcome promise_run_with(struct target target, struct capture_host *host)
+{
+    target.endpoint = capture_host_endpoint(host);
+    return target_run(&target);
+}
+
+struct promise_pair promise_run(struct target target, uint32_t cpu_period_us)
+{
+    struct promise_pair pair = {0};
+    pair.plain = target_run(&target);
+    pair.host = capture_host_start(target_folder(), (struct capture_settings){CAPTURE_READS, cpu_period_us});
+    pair.profiled = promise_run_with(target, pair.host);
+    pair.session_count = capture_host_finish(pair.host);
+    pair.session = pair.session_count == 0 ? NULL : capture_host_session(pair.host, 0);
+    return pair;
+}
+
+struct promise_pair promise_check(const char *const *argument, uint32_t cpu_period_us, size_t session_count)
+{
+    struct promise_pair pair = promise_run((struct target){.argument = argument}, cpu_period_us);
+    assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
+    assert_string_equal(pair.profiled.log, "");
+    assert_int_equal(pair.session_count, session_count);
+    if (pair.session != NULL)
+        assert_true(capture_session_is_sound(pair.session));
+    assert_true(pair.profiled.elapsed_us < 2 * pair.plain.elapsed_us + HELD_UP_US);
+    return pair;
+}
+
+void promise_check_coverage(const struct capture_session *session, double tolerance)
+{
+    double coverage = capture_session_coverage(session);
+    if (coverage < 1 - tolerance || coverage > 1 + tolerance)
+        fail_msg("coverage %.3f with %s", coverage, session->mechanism);
+}
+
+void promise_done(struct promise_pair *pair)
+{
+    capture_host_free(pair->host);
+    target_outcome_done(&pair->plain);
+    target_outcome_done(&pair->profiled);
+}
+
+int promise_remove_files(void **state)
+{
+    (void)state;
+    target_remove_folder();
+    return 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* What the signal handler leaves alone, and where it can run. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "promises/promise_kit.h"
+
+#include <sys/wait.h>
+
+/* The half second behind the filter must be in the samples: they cannot all be from before it. */
+static void check_sampled_behind_filter(const struct capture_session *session)
+{
+    assert_true(session->weight * session->period_us > 400000);
+}
+
+static void check_filter(const char *how, uint32_t cpu_period_us)
+{
+    struct target target = {.argument = ARGUMENTS("handler", "filter-own", how)};
+    struct promise_pair pair = promise_run(target, cpu_period_us);
+    assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
+    assert_true(WIFEXITED(pair.profiled.status));
+    assert_int_equal(pair.session_count, 1);
+    assert_true(capture_session_is_sound(pair.session));
+    check_sampled_behind_filter(pair.session);
+    promise_done(&pair);
+}
+
+static void test_sampled_thread_makes_no_system_call_behind_a_killing_filter(void **state)
+{
+    (void)state;
+    check_filter("_exit", DEFAULT_RATE);
+    check_filter("_exit", FAST_RATE);
+}
+
+static void test_program_behind_a_killing_filter_returns_from_main(void **state)
+{
+    (void)state;
+    check_filter("return", FAST_RATE);
+}
+
+static void test_threads_begin_and_end_behind_a_filter_that_allows_what_libc_needs(void **state)
+{
+    (void)state;
+    struct promise_pair pair = promise_check(ARGUMENTS("handler", "filter-threads"), FAST_RATE, 1);
+    promise_done(&pair);
+}
+
+static void test_goodbye_comes_before_a_filter_for_all_threads(void **state)
+{
+    (void)state;
+    struct promise_pair pair = promise_check(ARGUMENTS("handler", "filter-all"), FAST_RATE, 1);
+    assert_true(WIFEXITED(pair.profiled.status));
+    assert_true(pair.session->has_goodbye);
+    assert_int_equal(pair.session->goodbye, SPIPE_GOODBYE_AGENT_FAILED);
+    promise_check_coverage(pair.session, 0.2);
+    promise_done(&pair);
+}
+
+static void test_errno_is_kept(void **state)
+{
+    (void)state;
+    struct promise_pair pair = promise_check(ARGUMENTS("handler", "errno"), FAST_RATE, 1);
+    assert_true(pair.session->sample_count > 300);
+    assert_int_equal(target_number(&pair.profiled, "changed"), 0);
+    promise_done(&pair);
+}
+
+static void test_red_zone_and_registers_are_kept(void **state)
+{
+    (void)state;
+    struct promise_pair pair = promise_check(ARGUMENTS("handler", "registers"), FAST_RATE, 1);
+    assert_true(pair.session->sample_count > 300);
+    assert_int_equal(target_number(&pair.profiled, "wrong"), 0);
+    promise_done(&pair);
+}
+
+static void test_coroutines_on_small_stacks_give_their_top_frame(void **state)
+{
+    (void)state;
+    struct promise_pair pair = promise_check(ARGUMENTS("handler", "coroutines"), FAST_RATE, 1);
+    assert_true(pair.session->end_weight[SPIPE_STAND_IN_OUTSIDE_STACK] > pair.session->weight / 2);
+    promise_check_coverage(pair.session, 0.1);
+    promise_done(&pair);
+}
+
+static void test_handlers_on_an_alternate_stack_are_sampled(void **state)
+{
+    (void)state;
+    struct promise_pair pair = promise_check(ARGUMENTS("handler", "alternate-stack"), FAST_RATE, 1);
+    assert_true(pair.session->end_weight[SPIPE_STAND_IN_OUTSIDE_STACK] > 0);
+    promise_check_coverage(pair.session, 0.1);
+    promise_done(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sampled_thread_makes_no_system_call_behind_a_killing_filter),
+        cmocka_unit_test(test_program_behind_a_killing_filter_returns_from_main),
+        cmocka_unit_test(test_threads_begin_and_end_behind_a_filter_that_allows_what_libc_needs),
+        cmocka_unit_test(test_goodbye_comes_before_a_filter_for_all_threads),
+        cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_red_zone_and_registers_are_kept),
+        cmocka_unit_test(test_coroutines_on_small_stacks_give_their_top_frame),
+        cmocka_unit_test(test_handlers_on_an_alternate_stack_are_sampled),
+    };
+    return cmocka_run_group_tests(tests, NULL, promise_remove_files);
+}
