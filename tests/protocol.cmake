@@ -13,3 +13,7 @@ spipe_add_test(test_pipe test_pipe.c LIBRARIES stackpipe-protocol Threads::Threa
 spipe_add_test(test_pipe_memory test_pipe_memory.c pipe_memory.c LIBRARIES stackpipe-protocol)
 spipe_add_test(test_specification test_specification.c example_session.c LIBRARIES stackpipe-protocol)
 target_compile_definitions(test_specification PRIVATE SPIPE_PROTOCOL_DIR="${PROJECT_SOURCE_DIR}/protocol")
+
+foreach(name decode host_message message endpoint)
+  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-protocol)
+endforeach()
