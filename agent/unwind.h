@@ -3,7 +3,7 @@
  * The walk: from the registers of an interrupted thread to the addresses of its stack.
  *
  * It runs inside a signal handler on the sampled thread, and on the pump for copied slices. It calls nothing, needs less
- * than 300 bytes of stack, and loads only from the map, the tables and the stack view it is given, so no content of registers
+ * than 450 bytes of stack, and loads only from the map, the tables and the stack view it is given, so no content of registers
  * or stack can make it fault. Every step must move up the stack, so it always ends.
  */
 #ifndef SPIPE_AGENT_UNWIND_H

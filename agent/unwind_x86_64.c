@@ -20,6 +20,10 @@
     (BIT(SPIPE_REGISTER_RBX) | BIT(SPIPE_REGISTER_R12) | BIT(SPIPE_REGISTER_R13) | BIT(SPIPE_REGISTER_R14) |            \
      BIT(SPIPE_REGISTER_R15))
 
+/* Tables say nothing of the others, which means that they stay as they are. Assembly relies on that: a function may keep its CFA in
+ * rax and call helpers that leave it alone. */
+#define NOT_FOLLOWED (ALL_REGISTERS & ~(FOLLOWED_ALWAYS | FOLLOWED_ON_DEMAND))
+
 /* Nothing is mapped below the first, and no user code lies beyond the second. */
 #define LOWEST_CODE UINT64_C(0x10000)
 #define HIGHEST_CODE UINT64_C(0x7fffffffefff)
@@ -236,7 +240,7 @@ static int step_by_saves(struct walker *walker, const struct spipe_unwind_saves 
         status = find_value(walker, location[SPIPE_SAVED_RSP], SPIPE_REGISTER_RSP, cfa, &rsp);
     if (status != STEP_ON)
         return status;
-    uint32_t found = BIT(SPIPE_REGISTER_RSP) | BIT(SPIPE_REGISTER_RIP);
+    uint32_t found = (walker->known & NOT_FOLLOWED) | BIT(SPIPE_REGISTER_RSP) | BIT(SPIPE_REGISTER_RIP);
     for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         unsigned number = order[i].number;
         if (!(walker->followed & BIT(number)))
@@ -315,7 +319,6 @@ __attribute__((noinline)) static int step_without_rule(struct walker *walker, ui
     uint64_t rsp = walker->value[SPIPE_REGISTER_RSP];
     uint64_t word;
     if (walker->is_exact && load(walker, rsp, &word) && is_return_address(walker, word)) {
-        walker->known &= FOLLOWED_ALWAYS | FOLLOWED_ON_DEMAND;
         walker->is_exact = false;
         return enter_frame(walker, rsp + 8, word, false);
     }
@@ -342,7 +345,7 @@ static inline int step_plain(struct walker *walker, struct spipe_unwind_step ste
     if (!load(walker, rbp_place, &saved_rbp) && !is_below_view(walker, rbp_place))
         return SPIPE_WALK_OUTSIDE_STACK;
     walker->value[SPIPE_REGISTER_RBP] = keeps_rbp ? rbp : saved_rbp;
-    walker->known = (walker->known & FOLLOWED_ALWAYS) | (keeps_rbp ? 0 : BIT(SPIPE_REGISTER_RBP));
+    walker->known = (walker->known & ~FOLLOWED_ON_DEMAND) | (keeps_rbp ? 0 : BIT(SPIPE_REGISTER_RBP));
     walker->is_exact = false;
     return enter_frame(walker, cfa, rip, false);
 }

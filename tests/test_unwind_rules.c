@@ -204,13 +204,26 @@ static void test_any_register_serves_the_interrupted_function(void **state)
     expect_root(scene, 3, through_caller);
 }
 
-static void test_register_that_calls_destroy_does_not_serve_a_caller(void **state)
+/* As in assembly whose helpers leave the caller's rax alone. */
+static void test_register_without_any_rule_stays_as_it_is(void **state)
 {
     struct scene *scene = *state;
-    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, R11, 8), &usual);
+    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RAX, 8), &usual);
     scene->registers.value[RIP] = CALLER + 5;
-    scene->registers.value[R11] = STACK + 128;
+    scene->registers.value[RAX] = STACK + 128;
     poke(scene, STACK + 64 + 8, FUNCTION + 3);
+    poke(scene, STACK + 128, ROOT + 9);
+    expect_root(scene, 3, (const uint64_t[]){CALLER + 5, FUNCTION + 2, ROOT + 8});
+}
+
+static void test_registers_are_lost_in_code_without_rules(void **state)
+{
+    struct scene *scene = *state;
+    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RAX, 8), &usual);
+    scene->registers.value[RIP] = JIT + 5;
+    scene->registers.value[RBP] = STACK + 96;
+    scene->registers.value[RAX] = STACK + 128;
+    poke(scene, STACK + 104, FUNCTION + 3);
     assert_int_equal(walk(scene), SPIPE_WALK_BAD_TABLE);
     assert_int_equal(scene->depth, 2);
 }
@@ -584,7 +597,8 @@ int main(void)
         SCENE_TEST(test_load_rule_reads_the_stack_pointer_from_the_stack),
         SCENE_TEST(test_indexed_rule_adds_eight_times_a_register),
         SCENE_TEST(test_any_register_serves_the_interrupted_function),
-        SCENE_TEST(test_register_that_calls_destroy_does_not_serve_a_caller),
+        SCENE_TEST(test_register_without_any_rule_stays_as_it_is),
+        SCENE_TEST(test_registers_are_lost_in_code_without_rules),
         SCENE_TEST(test_kept_register_is_found_where_a_callee_saved_it),
         SCENE_TEST(test_return_address_may_be_in_a_register),
         SCENE_TEST(test_realigned_frame_finds_rbp_through_rbp),

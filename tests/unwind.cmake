@@ -13,7 +13,7 @@ set(unwind_compiler_sources ${PROJECT_SOURCE_DIR}/agent/dwarf_cursor.c ${PROJECT
 add_library(unwind_under_test STATIC ${unwind_handler_sources} ${unwind_compiler_sources} pages_heap.c elf_parts.c)
 target_include_directories(unwind_under_test PUBLIC ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
 set_source_files_properties(${unwind_handler_sources} PROPERTIES COMPILE_OPTIONS
-    "-ffreestanding;-fno-builtin;-fno-stack-protector;-fno-tree-loop-distribute-patterns;-O2")
+    "-ffreestanding;-fno-builtin;-fno-stack-protector;$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>;-O2")
 set_source_files_properties(unwind_scenes.c PROPERTIES COMPILE_OPTIONS
     "-O2;-fomit-frame-pointer;-fno-optimize-sibling-calls;-fasynchronous-unwind-tables")
 
@@ -38,4 +38,7 @@ if(LIBDW_FOUND)
   set_tests_properties(unwind_audit PROPERTIES TIMEOUT 120)
 endif()
 
-spipe_add_fuzzer(fuzz_eh_frame fuzz/fuzz_eh_frame.c LIBRARIES unwind_under_test)
+spipe_add_fuzzer(fuzz_eh_frame fuzz/fuzz_eh_frame.c pages_heap.c ${unwind_handler_sources} ${unwind_compiler_sources})
+if(SPIPE_FUZZ)
+  target_compile_options(fuzz_eh_frame PRIVATE -fsanitize=fuzzer-no-link)
+endif()
