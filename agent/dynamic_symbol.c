@@ -87,7 +87,7 @@ bool spipe_dynamic_symbol_find(const struct spipe_loaded_image *image, uint64_t 
 {
     struct tables tables;
     Elf64_Sym symbol;
-    char text[SPIPE_TEXT_NAME_MAX];
+    char text[SPIPE_FRAME_NAME_MAX];
     if (!read_tables(image, &tables) ||
         !find_symbol(&tables, address - image->start + image->address_in_file, &symbol) ||
         symbol.st_name >= tables.strings_len)

@@ -70,24 +70,38 @@ static bool needs_token(void)
     return true;
 }
 
+static void init_reader(struct spipe_handshake *handshake)
+{
+    spipe_message_reader_init(&handshake->reader, handshake->reader_memory, sizeof handshake->reader_memory,
+                              SPIPE_HOST_MESSAGE_MAX);
+}
+
+static void take_words(struct spipe_handshake *handshake, const char *text, size_t len)
+{
+    struct spipe_text ignored;
+    spipe_text_init(&ignored, handshake->ignored, sizeof handshake->ignored);
+    spipe_settings_parse_text(text, len, &handshake->asked, &ignored);
+}
+
 static enum verdict take_text(struct spipe_handshake *handshake, const char *text, size_t len)
 {
     if (needs_token())
         return VERDICT_LEAVE;
     handshake->is_text = true;
-    spipe_settings_parse_text(text, len, &handshake->asked, &handshake->ignored_count);
+    take_words(handshake, text, len);
+    /* Room for what the host says later, which is read and forgotten. */
+    init_reader(handshake);
     return VERDICT_SESSION;
 }
 
 /* The host will not speak: what the environment says, or the defaults. */
 static enum verdict take_silence(struct spipe_handshake *handshake)
 {
-    size_t ignored;
     const char *config = spipe_control.environment.config;
     if (needs_token())
         return VERDICT_LEAVE;
     handshake->is_input_over = true;
-    spipe_settings_parse_text(config, strlen(config), &handshake->asked, &ignored);
+    take_words(handshake, config, strlen(config));
     return VERDICT_SESSION;
 }
 
@@ -219,8 +233,7 @@ bool spipe_handshake_run(struct spipe_handshake *handshake)
 {
     if (!handshake->has_endpoint || !connect_pipe(handshake))
         return false;
-    spipe_message_reader_init(&handshake->reader, handshake->reader_memory, sizeof handshake->reader_memory,
-                              SPIPE_HOST_MESSAGE_MAX);
+    init_reader(handshake);
     spipe_arena_init(&handshake->arena, handshake->arena_memory, sizeof handshake->arena_memory);
     memset(&handshake->asked, 0, sizeof handshake->asked);
     handshake->asked.token = "";

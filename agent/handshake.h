@@ -12,6 +12,7 @@
 #include "protocol/pipe.h"
 
 #define SPIPE_HANDSHAKE_READER_SIZE (SPIPE_HOST_MESSAGE_MAX + 64u)
+#define SPIPE_HANDSHAKE_IGNORED_SIZE 512u
 
 struct spipe_handshake {
     struct spipe_endpoint endpoint;
@@ -22,7 +23,7 @@ struct spipe_handshake {
     bool is_text;
     bool is_input_over;                         /* the host says nothing more */
     struct spipe_configuration asked;           /* its texts lie in `token` */
-    size_t ignored_count;                       /* words of a text that were not understood */
+    char ignored[SPIPE_HANDSHAKE_IGNORED_SIZE]; /* words of a text that were not understood, parted by blanks */
     uint8_t reader_memory[SPIPE_HANDSHAKE_READER_SIZE];
     _Alignas(16) uint8_t arena_memory[SPIPE_DECODE_ARENA_FOR(SPIPE_HOST_MESSAGE_MAX)];
 };

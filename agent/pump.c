@@ -139,7 +139,7 @@ static bool begin_session(struct spipe_session *session)
     if (!session->is_held)
         spipe_sampling_plan(session, &handshake->asked);
     if (session->is_text) {
-        spipe_text_dialect_hello(session, handshake->ignored_count);
+        spipe_text_dialect_hello(session, handshake->ignored);
     } else {
         session->failure = spipe_outbox_put(session->outbox, spipe_preface, SPIPE_PREFACE_LEN);
         spipe_greeting_put_hello(session);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
-#include "files.h"
-
 #include <string.h>
 
 /* Field numbers of Configuration in profile.proto. */
@@ -77,9 +75,20 @@ void spipe_settings_hash(const struct spipe_settings *settings, const char *mech
     memcpy(ret_hash, &hash, sizeof hash);
 }
 
-static bool is_word_byte(char byte)
+static bool is_digit(char byte)
 {
-    return (byte >= 'a' && byte <= 'z') || byte == '_';
+    return byte >= '0' && byte <= '9';
+}
+
+static bool begins_word(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
+}
+
+static bool ends_value(char byte)
+{
+    return byte == ' ' || byte == ',' || byte == ';' || byte == '}' || byte == ']' || byte == '"' || byte == '\t' ||
+           byte == '\r' || byte == '\n';
 }
 
 static bool is_word(const char *word, size_t len, const char *name)
@@ -107,27 +116,75 @@ static bool set_word(struct spipe_configuration *asked, const char *word, size_t
     return true;
 }
 
-void spipe_settings_parse_text(const char *text, size_t len, struct spipe_configuration *ret_asked, size_t *ret_ignored)
+/* A number, and nothing behind it but a fraction. */
+static bool take_value(const char **cursor, const char *end, uint64_t *ret_number)
+{
+    const char *at = *cursor;
+    if (!spipe_text_take_number(&at, end, 10, ret_number))
+        return false;
+    if (at < end && *at == '.')
+        at++;
+    while (at < end && is_digit(*at))
+        at++;
+    *cursor = at;
+    return at == end || ends_value(*at);
+}
+
+/* What stands where a number should: a text in quotes, or all up to the next blank. */
+static void skip_value(const char **cursor, const char *end, bool is_quoted)
+{
+    while (*cursor < end && (is_quoted ? **cursor != '"' : !ends_value(**cursor)))
+        (*cursor)++;
+    if (is_quoted && *cursor < end)
+        (*cursor)++;
+}
+
+/* What stands between a name and its number: =, or ": in JSON. True when a quote is open behind it. */
+static bool skip_joint(const char **cursor, const char *end)
+{
+    const char *at = *cursor;
+    bool is_quoted = false;
+    if (at < end && *at == '"')
+        at++;
+    while (at < end && *at == ' ')
+        at++;
+    if (at == end || (*at != '=' && *at != ':'))
+        return false;
+    at++;
+    while (at < end && (*at == ' ' || *at == '"'))
+        is_quoted = *at++ == '"';
+    *cursor = at;
+    return is_quoted;
+}
+
+static void note_ignored(struct spipe_text *ignored, const char *word, size_t len)
+{
+    if (ignored->len > 0)
+        spipe_text_add(ignored, " ");
+    spipe_text_add_bytes(ignored, word, len);
+}
+
+void spipe_settings_parse_text(const char *text, size_t len, struct spipe_configuration *ret_asked,
+                               struct spipe_text *ignored)
 {
     const char *at = text;
     const char *end = text + len;
     memset(ret_asked, 0, sizeof *ret_asked);
     ret_asked->token = "";
-    *ret_ignored = 0;
     while (at < end) {
         const char *word = at;
-        while (at < end && is_word_byte(*at))
+        while (at < end && (begins_word(*at) || (at > word && is_digit(*at))))
             at++;
         size_t word_len = (size_t)(at - word);
         if (word_len == 0) {
             at++;
             continue;
         }
-        /* name=number, "name":number, "name": number */
-        while (at < end && (*at == '=' || *at == '"' || *at == ':' || *at == ' '))
-            at++;
         uint64_t number;
-        if (!spipe_text_take_number(&at, end, 10, &number) || !set_word(ret_asked, word, word_len, number))
-            (*ret_ignored)++;
+        bool is_quoted = skip_joint(&at, end);
+        if (!take_value(&at, end, &number) || !set_word(ret_asked, word, word_len, number)) {
+            note_ignored(ignored, word, word_len);
+            skip_value(&at, end, is_quoted);
+        }
     }
 }

@@ -3,6 +3,7 @@
 #ifndef SPIPE_AGENT_SETTINGS_H
 #define SPIPE_AGENT_SETTINGS_H
 
+#include "files.h"
 #include "protocol/record.h"
 
 #define SPIPE_SETTINGS_UNMET_MAX 16u
@@ -31,8 +32,10 @@ void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_co
 /* 8 bytes that are equal for equal settings that matter when profiles are compared (FNV-1a of period, depth and mechanism). */
 void spipe_settings_hash(const struct spipe_settings *settings, const char *mechanism, uint8_t *ret_hash);
 
-/* The text dialect's and STACKPIPE_CONFIG's form: words `name=number` or the members of a JSON object of the same names
- * (rate, period_us, depth, flush_ms, stop_after_ms, buffer_kib). Words that are not known are left out, and counted. */
-void spipe_settings_parse_text(const char *text, size_t len, struct spipe_configuration *ret_asked, size_t *ret_ignored);
+/* The text dialect's and STACKPIPE_CONFIG's form: words `name=number`, parted by blanks, commas or semicolons, or the members of a JSON
+ * object of the same names (rate, period_us, depth, flush_ms, stop_after_ms, buffer_kib). Fractions are cut. Words that are not
+ * known, or have no such number, are left out, and their names added to `ignored`, parted by blanks. */
+void spipe_settings_parse_text(const char *text, size_t len, struct spipe_configuration *ret_asked,
+                               struct spipe_text *ignored);
 
 #endif

@@ -1,90 +1,108 @@
 /* SPDX-License-Identifier: MIT */
 #include "text_dialect.h"
 
-#include "dynamic_symbol.h"
 #include "files.h"
+#include "frame_names.h"
 #include "greeting.h"
-#include "images.h"
 #include "protocol/system_linux.h"
+#include "protocol/wire_text.h"
 
 #include <string.h>
 
 #define LINE_SIZE (64u * 1024u)
-#define FRAMES_MAX 512u
+/* Each byte of a text takes at most six, as \u001f; behind the last frame the line's end has to fit. */
+#define QUOTED_MAX(len) (6u * (size_t)(len) + 16u)
+#define FRAME_NAME_ROOM QUOTED_MAX(512u)
+#define CLEAN_SIZE 8192u
 
 static char line_memory[LINE_SIZE];
+static _Alignas(16) unsigned char clean_memory[CLEAN_SIZE];
 
+static void add_escaped(struct spipe_text *line, const char *byte)
+{
+    unsigned char code = (unsigned char)*byte;
+    if (code < 0x20) {
+        spipe_text_add(line, code < 0x10 ? "\\u000" : "\\u00");
+        spipe_text_add_hex(line, code);
+        return;
+    }
+    if (code == '"' || code == '\\')
+        spipe_text_add(line, "\\");
+    spipe_text_add_bytes(line, byte, 1);
+}
+
+/* Names of threads and files may hold any byte, JSON may not. */
 static void add_quoted(struct spipe_text *line, const char *text)
 {
+    struct spipe_arena arena;
+    spipe_arena_init(&arena, clean_memory, sizeof clean_memory);
+    const char *clean = spipe_wire_text_clean(text, &arena);
     spipe_text_add(line, "\"");
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte == '"' || byte == '\\') {
-            spipe_text_add(line, "\\");
-            spipe_text_add_bytes(line, text, 1);
-        } else if (byte < 0x20) {
-            spipe_text_add(line, byte < 0x10 ? "\\u000" : "\\u00");
-            spipe_text_add_hex(line, byte);
-        } else {
-            spipe_text_add_bytes(line, text, 1);
-        }
-    }
+    for (; clean != NULL && *clean != '\0'; clean++)
+        add_escaped(line, clean);
     spipe_text_add(line, "\"");
 }
 
-static void add_member(struct spipe_text *line, const char *name, uint64_t number)
+static void add_number(struct spipe_text *line, const char *name, uint64_t number)
 {
-    spipe_text_add(line, ",\"");
     spipe_text_add(line, name);
-    spipe_text_add(line, "\":");
     spipe_text_add_number(line, number);
 }
 
 static void put_line(struct spipe_session *session, struct spipe_text *line)
 {
     spipe_text_add(line, "\n");
-    if (!line->cut && session->failure == 0)
+    if (session->failure == 0)
         session->failure = spipe_outbox_put(session->outbox, line->data, line->len);
 }
 
-void spipe_text_dialect_hello(struct spipe_session *session, size_t ignored_count)
+/* The words are letters, digits and underscores, parted by blanks. */
+static void add_ignored(struct spipe_text *line, const char *ignored)
+{
+    spipe_text_add(line, ",\"ignored\":[");
+    for (const char *word = ignored; *word != '\0';) {
+        size_t len = strcspn(word, " ");
+        spipe_text_add(line, word == ignored ? "\"" : ",\"");
+        spipe_text_add_bytes(line, word, len);
+        spipe_text_add(line, "\"");
+        word += word[len] == ' ' ? len + 1 : len;
+    }
+    spipe_text_add(line, "]");
+}
+
+void spipe_text_dialect_hello(struct spipe_session *session, const char *ignored)
 {
     struct spipe_text line;
     spipe_text_init(&line, line_memory, sizeof line_memory);
     spipe_text_add(&line, "{\"hello\":{\"agent\":\"stackpipe " SPIPE_VERSION "\"");
-    add_member(&line, "pid", (uint64_t)spipe_system(SYS_getpid));
+    add_number(&line, ",\"pid\":", (uint64_t)spipe_system(SYS_getpid));
     spipe_text_add(&line, ",\"executable\":");
     add_quoted(&line, spipe_greeting_executable());
-    add_member(&line, "period_us", session->settings.applied.cpu_period_us);
+    add_number(&line, ",\"period_us\":", session->settings.applied.cpu_period_us);
     spipe_text_add(&line, ",\"mechanism\":");
     add_quoted(&line, spipe_sampler_mechanism_name(session->mechanism));
-    add_member(&line, "ignored_words", ignored_count);
+    add_ignored(&line, ignored);
     spipe_text_add(&line, "}}");
     put_line(session, &line);
 }
 
-static const char *base_name(const char *path)
+/* A stack that is too long for its line ends with "...", so that every line is whole. */
+static void add_stack(struct spipe_text *line, const uint64_t *address, uint32_t depth)
 {
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
-static void add_frame(struct spipe_text *line, uint64_t address)
-{
-    char name[SPIPE_TEXT_NAME_MAX];
-    const struct spipe_code_range *range = spipe_code_map_find(spipe_images_code_map(), address);
-    const struct spipe_loaded_image *image = range == NULL ? NULL : spipe_images_of_range(range);
-    struct spipe_text text;
-    spipe_text_init(&text, name, sizeof name);
-    if (image == NULL) {
-        spipe_text_add(&text, "0x");
-        spipe_text_add_hex(&text, address);
-    } else if (!spipe_dynamic_symbol_find(image, address, &text)) {
-        spipe_text_add(&text, base_name(image->path));
-        spipe_text_add(&text, "+0x");
-        spipe_text_add_hex(&text, address - image->start);
+    const char *before = "";
+    spipe_text_add(line, ",\"stack\":[");
+    for (uint32_t i = 0; i < depth; i++) {
+        bool has_room = line->capacity - line->len >= FRAME_NAME_ROOM;
+        const char *name = has_room ? spipe_frame_names_get(address[i]) : "...";
+        if (name[0] == '\0')
+            continue;
+        spipe_text_add(line, before);
+        add_quoted(line, name);
+        before = ",";
+        if (!has_room)
+            break;
     }
-    add_quoted(line, name);
+    spipe_text_add(line, "]");
 }
 
 void spipe_text_dialect_sample(struct spipe_session *session, const struct spipe_slot *slot,
@@ -92,19 +110,13 @@ void spipe_text_dialect_sample(struct spipe_session *session, const struct spipe
 {
     struct spipe_text line;
     spipe_text_init(&line, line_memory, sizeof line_memory);
-    spipe_text_add(&line, "{\"sample\":{\"time_us\":");
-    spipe_text_add_number(&line, spipe_session_time(session, sample->time_ns));
-    add_member(&line, "tid", (uint64_t)slot->tid);
+    add_number(&line, "{\"sample\":{\"time_us\":", spipe_session_time(session, sample->time_ns));
+    add_number(&line, ",\"tid\":", (uint64_t)slot->tid);
     spipe_text_add(&line, ",\"thread\":");
     add_quoted(&line, slot->name);
-    add_member(&line, "weight_us", (uint64_t)sample->weight * session->settings.applied.cpu_period_us);
-    spipe_text_add(&line, ",\"stack\":[");
-    for (uint32_t i = 0; i < depth && i < FRAMES_MAX; i++) {
-        if (i > 0)
-            spipe_text_add(&line, ",");
-        add_frame(&line, address[i]);
-    }
-    spipe_text_add(&line, "]}}");
+    add_number(&line, ",\"weight_us\":", (uint64_t)sample->weight * session->settings.applied.cpu_period_us);
+    add_stack(&line, address, depth);
+    spipe_text_add(&line, "}}");
     put_line(session, &line);
     session->samples_sent++;
 }
@@ -115,8 +127,8 @@ void spipe_text_dialect_goodbye(struct spipe_session *session, enum spipe_goodby
     spipe_text_init(&line, line_memory, sizeof line_memory);
     spipe_text_add(&line, "{\"goodbye\":{\"reason\":");
     add_quoted(&line, spipe_goodbye_reason_name(reason));
-    add_member(&line, "samples_sent", session->samples_sent);
-    add_member(&line, "samples_dropped", dropped);
+    add_number(&line, ",\"samples_sent\":", session->samples_sent);
+    add_number(&line, ",\"samples_dropped\":", dropped);
     spipe_text_add(&line, "}}");
     put_line(session, &line);
 }

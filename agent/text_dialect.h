@@ -7,10 +7,10 @@
 
 #include "session.h"
 
-/* {"hello":{...}}: who we are, what was understood of the host's text, and how many of its words were not. */
-void spipe_text_dialect_hello(struct spipe_session *session, size_t ignored_count);
+/* {"hello":{...}}: who we are, what was understood of the host's text, and which of its words (parted by blanks) were not. */
+void spipe_text_dialect_hello(struct spipe_session *session, const char *ignored);
 
-/* One line a sample. The stack is leaf first. */
+/* {"sample":{...}}: a line for each. The stack is leaf first. */
 void spipe_text_dialect_sample(struct spipe_session *session, const struct spipe_slot *slot,
                                const struct spipe_raw_sample *sample, const uint64_t *address, uint32_t depth);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Texts as protobuf wants them: well-formed UTF-8. Names of threads and files may hold any byte, and a cut name may
- * end within a character; many readers refuse a whole message for one such byte. Internal to encode.c. Calls memcpy
- * and strlen, nothing else of libc.
+ * end within a character; many readers refuse a whole message for one such byte. For encode.c and the text dialect.
+ * Calls memcpy and strlen, nothing else of libc.
  */
 #ifndef SPIPE_PROTOCOL_WIRE_TEXT_H
 #define SPIPE_PROTOCOL_WIRE_TEXT_H
