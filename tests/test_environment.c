@@ -57,9 +57,8 @@ static void test_an_empty_preload_leaves_no_colon(void **state)
 {
     (void)state;
     char *inherited[] = {(char *)"LD_PRELOAD=", NULL};
-    const char *expected[] = {"LD_PRELOAD=/lib/agent.so", "STACKPIPE_ENDPOINT=unix:/tmp/s",
-                              "STACKPIPE_TOKEN=secret",   "STACKPIPE_START=wait",
-                              "STACKPIPE_LOG=/tmp/log",   NULL};
+    const char *expected[] = {"LD_PRELOAD=/lib/agent.so", "STACKPIPE_ENDPOINT=unix:/tmp/s", "STACKPIPE_TOKEN=secret",
+                              "STACKPIPE_START=wait",     "STACKPIPE_LOG=/tmp/log",         NULL};
     assert_makes(inherited, &wanted, expected);
 }
 
@@ -68,8 +67,12 @@ static void test_leftovers_of_another_recording_are_replaced(void **state)
     (void)state;
     char *inherited[] = {(char *)"STACKPIPE_TOKEN=old", (char *)"STACKPIPE_ENDPOINT=old", (char *)"STACKPIPE_START=now",
                          (char *)"STACKPIPE_AGENT=/x", NULL};
-    const char *expected[] = {"STACKPIPE_AGENT=/x",     "LD_PRELOAD=/lib/agent.so", "STACKPIPE_ENDPOINT=unix:/tmp/s",
-                              "STACKPIPE_TOKEN=secret", "STACKPIPE_START=wait",     "STACKPIPE_LOG=/tmp/log",
+    const char *expected[] = {"STACKPIPE_AGENT=/x",
+                              "LD_PRELOAD=/lib/agent.so",
+                              "STACKPIPE_ENDPOINT=unix:/tmp/s",
+                              "STACKPIPE_TOKEN=secret",
+                              "STACKPIPE_START=wait",
+                              "STACKPIPE_LOG=/tmp/log",
                               NULL};
     assert_makes(inherited, &wanted, expected);
 }

@@ -69,8 +69,9 @@ static void test_a_man_page_has_the_sections_that_readers_expect(void **state)
 {
     (void)state;
     char *page = written_by(write_man, spipe_verb_find("record"));
-    assert_int_equal(strncmp(page, ".TH STACKPIPE-RECORD 1 \"\" \"Stackpipe 9.8.7\"", 44), 0);
-    const char *sections[] = {"\n.SH NAME\n",    "\n.SH SYNOPSIS\n",    "\n.SH DESCRIPTION\n", "\n.SH OPTIONS\n",
+    static const char title[] = ".TH STACKPIPE-RECORD 1 \"\" \"Stackpipe 9.8.7\"";
+    assert_int_equal(strncmp(page, title, sizeof title - 1), 0);
+    const char *sections[] = {"\n.SH NAME\n",        "\n.SH SYNOPSIS\n",    "\n.SH DESCRIPTION\n", "\n.SH OPTIONS\n",
                               "\n.SH EXIT STATUS\n", "\n.SH ENVIRONMENT\n", "\n.SH SEE ALSO\n"};
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         assert_non_null(strstr(page, sections[i]));
@@ -117,8 +118,8 @@ static void assert_completes(const char *words, const char *expected)
     char *script = written_by(write_completion, NULL);
     char path[] = "/tmp/stackpipe-completion-XXXXXX";
     FILE *file = fdopen(mkstemp(path), "w");
-    fprintf(file, "%s\nCOMP_WORDS=(%s)\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_stackpipe\necho \"${COMPREPLY[*]}\"\n", script,
-            words);
+    fprintf(file, "%s\nCOMP_WORDS=(%s)\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_stackpipe\necho \"${COMPREPLY[*]}\"\n",
+            script, words);
     fclose(file);
     char command[128];
     snprintf(command, sizeof command, "bash --norc %s", path);

@@ -37,8 +37,8 @@ static void test_sizes_take_units_in_powers_of_1024(void **state)
     const struct {
         const char *text;
         uint64_t bytes;
-    } right[] = {{"4096", 4096},       {"64K", 65536},  {"64k", 65536},        {"4M", 4194304},
-                 {"4MiB", 4194304},    {"4MB", 4194304}, {"1G", 1073741824},    {"12B", 12}};
+    } right[] = {{"4096", 4096},    {"64K", 65536},   {"64k", 65536},     {"4M", 4194304},
+                 {"4MiB", 4194304}, {"4MB", 4194304}, {"1G", 1073741824}, {"12B", 12}};
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
         uint64_t bytes = 0;
         assert_int_equal(spipe_number_parse_size(right[i].text, &bytes), 0);

@@ -27,7 +27,9 @@ static void test_control_characters_never_reach_the_terminal(void **state)
     (void)state;
     assert_written("a\033[31mb\n\x7f", "a?[31mb??");
     /* U+009B begins an escape sequence on some terminals; U+00E9 is a letter. */
-    assert_written("\xc2\x9b" "31m caf\xc3\xa9", "?31m caf\xc3\xa9");
+    assert_written("\xc2\x9b"
+                   "31m caf\xc3\xa9",
+                   "?31m caf\xc3\xa9");
     assert_written("\xc2", "\xc2");
 }
 

@@ -47,7 +47,8 @@ const char *tool_files_path(void **state, const char *name)
 void tool_files_write(const char *path, const void *bytes, size_t len, unsigned mode)
 {
     FILE *file = fopen(path, "we");
-    if (file == NULL || (len > 0 && fwrite(bytes, 1, len, file) != len) || fclose(file) != 0 || chmod(path, mode) != 0) {
+    if (file == NULL || (len > 0 && fwrite(bytes, 1, len, file) != len) || fclose(file) != 0 ||
+        chmod(path, mode) != 0) {
         perror(path);
         abort();
     }

@@ -38,16 +38,21 @@ static void write_title(const char *name, const char *version, FILE *stream)
 
 static void write_paragraphs(const char *const *paragraphs, FILE *stream)
 {
+    bool was_example = false;
     for (size_t i = 0; paragraphs[i] != NULL; i++) {
-        if (paragraphs[i][0] == ' ') {
-            fputs(".PP\n.nf\n", stream);
-            write_escaped(paragraphs[i], stream);
-            fputs("\n.fi\n", stream);
-        } else {
-            fputs(".PP\n", stream);
-            write_escaped(paragraphs[i], stream);
-            fputc('\n', stream);
+        bool is_example = paragraphs[i][0] == ' ';
+        if (is_example != was_example) {
+            fputs(is_example ? ".PP\n.nf\n" : ".fi\n", stream);
         }
+        if (!is_example) {
+            fputs(".PP\n", stream);
+        }
+        write_escaped(paragraphs[i], stream);
+        fputc('\n', stream);
+        was_example = is_example;
+    }
+    if (was_example) {
+        fputs(".fi\n", stream);
     }
 }
 
