@@ -46,6 +46,16 @@ static void test_nothing_is_taken_beyond_the_capacity(void **state)
     assert_in_range(taken, 8, 100);
 }
 
+static void test_what_alignment_costs_counts_too(void **state)
+{
+    (void)state;
+    struct spipe_arena arena;
+    size_t misfit = 1 + (_Alignof(max_align_t) - (uintptr_t)memory % _Alignof(max_align_t)) % _Alignof(max_align_t);
+    spipe_arena_init(&arena, memory + misfit, 64);
+    assert_null(spipe_arena_take(&arena, 64));
+    assert_non_null(spipe_arena_take(&arena, 64 - (_Alignof(max_align_t) - 1)));
+}
+
 static void test_a_refused_piece_leaves_the_rest_usable(void **state)
 {
     (void)state;
@@ -90,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_taken_memory_is_aligned_for_any_type),
         cmocka_unit_test(test_taken_pieces_do_not_overlap),
         cmocka_unit_test(test_nothing_is_taken_beyond_the_capacity),
+        cmocka_unit_test(test_what_alignment_costs_counts_too),
         cmocka_unit_test(test_a_refused_piece_leaves_the_rest_usable),
         cmocka_unit_test(test_the_limit_holds_below_the_capacity),
         cmocka_unit_test(test_reset_gives_everything_back_and_lifts_the_limit),

@@ -160,6 +160,8 @@ static void test_an_error_stays(void **state)
     assert_int_equal(spipe_message_reader_next(reader, &message), SPIPE_E_LIMIT);
     FEED(reader, 1, 'a');
     assert_int_equal(spipe_message_reader_next(reader, &message), SPIPE_E_LIMIT);
+    uint8_t major = 0;
+    assert_int_equal(spipe_message_reader_preface(reader, &major), SPIPE_E_LIMIT);
 }
 
 static void test_there_is_always_room_until_a_message_is_whole(void **state)

@@ -16,7 +16,8 @@ static void check_socket(const struct spipe_endpoint *endpoint)
     if (len == 0 || len >= SPIPE_SOCKET_PATH_MAX || endpoint->path[0] != '/') {
         abort();
     }
-    if (spipe_endpoint_parse(endpoint->path, NULL, &again, NULL) != SPIPE_OK || strcmp(again.path, endpoint->path) != 0) {
+    int status = spipe_endpoint_parse(endpoint->path, NULL, &again, NULL);
+    if (status != SPIPE_OK || strcmp(again.path, endpoint->path) != 0) {
         abort();
     }
 }
