@@ -57,7 +57,7 @@ endif()
 # A page of known content, opened in a browser.
 add_executable(make_sample_page html/make_sample_page.c profile_kit.c)
 target_include_directories(make_sample_page PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-target_link_libraries(make_sample_page PRIVATE stackpipe-host-static)
+target_link_libraries(make_sample_page PRIVATE stackpipe-host-static ${CMOCKA_LIBRARY})
 add_test(NAME html_flamegraph
   COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/html/test_flamegraph.sh $<TARGET_FILE:make_sample_page>)
 set_tests_properties(html_flamegraph PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
