@@ -34,7 +34,7 @@ static void write_truth(const char *kind, const char *name, uint64_t cpu_ns)
 }
 
 /* A leaf without a frame of its own: the return address lies at the stack pointer for all of its code. */
-__attribute__((noinline)) uint32_t leaf(uint32_t seed)
+static __attribute__((noinline)) uint32_t leaf(uint32_t seed)
 {
     for (int step = 0; step < 4000000; step++) {
         seed = seed * 1664525u + 1013904223u;
@@ -42,7 +42,7 @@ __attribute__((noinline)) uint32_t leaf(uint32_t seed)
     return seed;
 }
 
-__attribute__((noinline)) void part_leaf(void)
+static __attribute__((noinline)) void part_leaf(void)
 {
     uint64_t start = burn_thread_ns();
     uint64_t in_leaf = 0;
@@ -57,7 +57,7 @@ __attribute__((noinline)) void part_leaf(void)
 }
 
 /* A function of another library, called through the PLT from a loop so tight that many samples lie in the stub. */
-__attribute__((noinline)) void part_plt(void)
+static __attribute__((noinline)) void part_plt(void)
 {
     uint64_t end = burn_thread_ns() + 2 * unit_ns;
 
@@ -71,7 +71,7 @@ __attribute__((noinline)) void part_plt(void)
     }
 }
 
-__attribute__((noinline)) uint32_t recurse(int depth)
+static __attribute__((noinline)) uint32_t recurse(int depth)
 {
     uint32_t result = depth > 0 ? recurse(depth - 1) : burn_for(unit_ns / 20);
 
@@ -79,7 +79,7 @@ __attribute__((noinline)) uint32_t recurse(int depth)
     return result + (uint32_t)depth;
 }
 
-__attribute__((noinline)) void part_recursion(void)
+static __attribute__((noinline)) void part_recursion(void)
 {
     for (int turn = 0; turn < 40; turn++) {
         sink = recurse(RECURSION_DEPTH);
@@ -87,7 +87,7 @@ __attribute__((noinline)) void part_recursion(void)
 }
 
 /* The frame's size is known at run time only; callers can be found through the saved base pointer alone. */
-__attribute__((noinline)) void part_alloca(void)
+static __attribute__((noinline)) void part_alloca(void)
 {
     for (unsigned turn = 0; turn < 20; turn++) {
         size_t size = 64 + (turn * 7919u) % 3000;
@@ -98,7 +98,7 @@ __attribute__((noinline)) void part_alloca(void)
     }
 }
 
-__attribute__((noinline)) void part_exceptions(void)
+static __attribute__((noinline)) void part_exceptions(void)
 {
     uint64_t end = burn_thread_ns() + 2 * unit_ns;
 
@@ -107,7 +107,7 @@ __attribute__((noinline)) void part_exceptions(void)
     }
 }
 
-__attribute__((noinline)) void part_plugin(const char *path)
+static __attribute__((noinline)) void part_plugin(const char *path)
 {
     void *plugin = dlopen(path, RTLD_NOW);
     uint32_t (*work)(uint64_t);
@@ -127,7 +127,7 @@ static void on_signal(int number)
     handled++;
 }
 
-__attribute__((noinline)) void part_signal(void)
+static __attribute__((noinline)) void part_signal(void)
 {
     for (int turn = 0; turn < 40; turn++) {
         raise(SIGUSR1);
@@ -141,7 +141,7 @@ struct worker {
     uint64_t used_ns;
 };
 
-__attribute__((noinline)) void *part_threads(void *argument)
+static __attribute__((noinline)) void *part_threads(void *argument)
 {
     struct worker *worker = argument;
     char name[16];
