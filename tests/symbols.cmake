@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Tests of symbols and exporters.
 
-if(NOT TARGET stackpipe-host-static)
-  return()
-endif()
-
 find_program(XZ_PROGRAM xz)
 find_program(ADDR2LINE_PROGRAM addr2line)
 set(fixtures ${CMAKE_CURRENT_BINARY_DIR}/symbols)
@@ -40,7 +36,7 @@ spipe_add_test(test_symbols test_symbols.c profile_kit.c LIBRARIES stackpipe-hos
 spipe_add_test(test_export_collapsed test_export_collapsed.c profile_kit.c LIBRARIES stackpipe-host-static)
 spipe_add_test(test_export_html test_export_html.c profile_kit.c LIBRARIES stackpipe-host-static)
 
-if(SPIPE_DEMANGLER STREQUAL demangle_libiberty.c OR LIBIBERTY_LIBRARY)
+if(LIBIBERTY_LIBRARY AND LIBIBERTY_INCLUDE)
   target_compile_definitions(test_demangle PRIVATE SPIPE_TEST_RUST)
 endif()
 foreach(test test_symbol_file test_symbols)

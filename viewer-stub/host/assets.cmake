@@ -11,6 +11,7 @@ else()
   message(STATUS "libiberty was not found: names in Rust's newer mangling stay as they are")
   set(SPIPE_DEMANGLER demangle_cxxabi.c)
   set(SPIPE_ASSET_LIBRARIES stdc++)
+  set(LIBIBERTY_INCLUDE "")
 endif()
 
 set(SPIPE_ASSET_SOURCES

@@ -68,7 +68,8 @@ class Colours {
     const step = Math.imul(fn + 1, 0x9e3779b1) >>> 30;
     if (kind === KIND_STAND_IN || kind === KIND_GENERATED)
       return { fill: this.isDark ? "#4a4f57" : "#c3c7cd", text, hatch: true };
-    if (image < 0) return { fill: this.isDark ? `hsl(60 10% ${30 + step}%)` : `hsl(60 25% ${80 + step}%)`, text };
+    if (image < 0)
+      return { fill: this.isDark ? `hsl(48 35% ${25 + step * 3}%)` : `hsl(48 62% ${72 + step * 4}%)`, text };
     return { fill: this.imageFill(image, step, kind === KIND_NAMELESS), text };
   }
 
