@@ -119,7 +119,8 @@ static void multiply(struct evaluation *evaluation)
 {
     struct symbol second = pop(evaluation);
     struct symbol first = pop(evaluation);
-    bool is_index = first.base < SPIPE_REGISTER_COUNT && first.index == NO_REGISTER && !first.is_loaded && first.offset == 0;
+    bool is_index =
+        first.base < SPIPE_REGISTER_COUNT && first.index == NO_REGISTER && !first.is_loaded && first.offset == 0;
     if (!is_index || !is_constant(second) || second.offset != 8)
         evaluation->failed = true;
     push_symbol(evaluation, (struct symbol){NO_REGISTER, first.base, false, 0, 0});
@@ -215,15 +216,16 @@ static bool run(struct evaluation *evaluation, struct spipe_dwarf_cursor cursor,
     return true;
 }
 
-/* An entry of a procedure linkage table is 16 bytes long, and from some byte on it has pushed one word. Linkers all describe that by
- * the same bytes: breg offset, rip, 15, and, threshold, ge, 3, shl, plus. */
+/* An entry of a procedure linkage table is 16 bytes long, and from some byte on it has pushed one word. Linkers all
+ * describe that by the same bytes: breg offset, rip, 15, and, threshold, ge, 3, shl, plus. */
 static bool read_plt(struct spipe_dwarf_cursor cursor, struct spipe_unwind_rule *rule)
 {
     static const unsigned char before[] = {OP_BREG0 + SPIPE_REGISTER_RIP, 0, OP_LIT0 + 15, OP_AND};
     static const unsigned char after[] = {OP_GE, OP_LIT0 + 3, OP_SHL, OP_PLUS};
     uint8_t opcode = spipe_dwarf_cursor_byte(&cursor);
     int64_t offset = spipe_dwarf_cursor_sleb(&cursor);
-    if (cursor.failed || opcode < OP_BREG0 || opcode >= OP_BREG0 + SPIPE_REGISTER_COUNT || offset < 0 || offset > INT32_MAX)
+    if (cursor.failed || opcode < OP_BREG0 || opcode >= OP_BREG0 + SPIPE_REGISTER_COUNT || offset < 0 ||
+        offset > INT32_MAX)
         return false;
     if (spipe_dwarf_cursor_left(&cursor) != sizeof(before) + 1 + sizeof(after))
         return false;

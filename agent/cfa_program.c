@@ -62,7 +62,8 @@ struct run {
     uint64_t advance;               /* in code bytes */
 };
 
-/* Which of the kept registers a number names; the others need no rule, since only an interrupted function is asked for them. */
+/* Which of the registers that functions give back a number names. Rules for the others are stepped over: to the walk they
+ * stay as they are. */
 static unsigned find_save(uint64_t number)
 {
     static const uint8_t save[SPIPE_REGISTER_COUNT] = {
@@ -143,18 +144,21 @@ static enum outcome set_cfa(struct run *run, uint64_t number, int64_t offset)
 
 static enum outcome set_cfa_register(struct run *run, uint64_t number)
 {
-    return run->state.cfa.step.kind == SPIPE_RULE_REGISTER ? set_cfa(run, number, run->state.cfa.step.offset) : CFA_STOP;
+    return run->state.cfa.step.kind == SPIPE_RULE_REGISTER ? set_cfa(run, number, run->state.cfa.step.offset)
+                                                           : CFA_STOP;
 }
 
 static enum outcome set_cfa_offset(struct run *run, int64_t offset)
 {
-    return run->state.cfa.step.kind == SPIPE_RULE_REGISTER ? set_cfa(run, run->state.cfa.cfa_register, offset) : CFA_STOP;
+    return run->state.cfa.step.kind == SPIPE_RULE_REGISTER ? set_cfa(run, run->state.cfa.cfa_register, offset)
+                                                           : CFA_STOP;
 }
 
 static int64_t read_signed_offset(struct run *run)
 {
     int64_t offset = 0;
-    bool overflows = __builtin_mul_overflow(spipe_dwarf_cursor_sleb(&run->cursor), run->common->data_alignment, &offset);
+    bool overflows =
+        __builtin_mul_overflow(spipe_dwarf_cursor_sleb(&run->cursor), run->common->data_alignment, &offset);
     return overflows ? INT64_MAX : offset;
 }
 
@@ -313,7 +317,8 @@ static uint32_t find_rule(const struct run *run, struct spipe_unwind_builder *bu
     uint8_t rip_kind = run->state.saves.location[SPIPE_SAVED_RIP].kind;
     if (rip_kind == SPIPE_LOCATION_UNDEFINED)
         return SPIPE_UNWIND_FIXED_ROOT;
-    if (rule.step.kind == SPIPE_RULE_NONE || rule.step.kind == SPIPE_RULE_UNSUPPORTED || rip_kind == SPIPE_LOCATION_UNKNOWN)
+    if (rule.step.kind == SPIPE_RULE_NONE || rule.step.kind == SPIPE_RULE_UNSUPPORTED ||
+        rip_kind == SPIPE_LOCATION_UNKNOWN)
         return SPIPE_UNWIND_FIXED_UNSUPPORTED;
     if (run->common->is_signal) {
         rule.step.flags |= SPIPE_RULE_EXACT_PC;
@@ -356,8 +361,8 @@ bool spipe_cfa_program_init_common(struct spipe_cfa_common *common, struct spipe
     return true;
 }
 
-bool spipe_cfa_program_run(const struct spipe_cfa_common *common, struct spipe_dwarf_cursor instructions, uint32_t start,
-                           uint32_t end, struct spipe_unwind_builder *builder)
+bool spipe_cfa_program_run(const struct spipe_cfa_common *common, struct spipe_dwarf_cursor instructions,
+                           uint32_t start, uint32_t end, struct spipe_unwind_builder *builder)
 {
     struct run run;
     start_run(&run, common, instructions);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the instructions of DWARF's call frame information and adds a row to a table for each place where the rules change.
+ * Runs the instructions of DWARF's call frame information and adds a row to a table for each place where the rules
+ * change.
  *
  * Any thread; not in a handler.
  */
@@ -27,12 +28,13 @@ struct spipe_cfa_common {
     struct spipe_cfa_state initial;     /* filled in by spipe_cfa_program_init_common() */
 };
 
-/* Runs a common entry's instructions, which set the rules at each function's start. False when they cannot be followed. */
+/* Runs a common entry's instructions, which set the rules at each function's start. False when they cannot be
+ * followed. */
 bool spipe_cfa_program_init_common(struct spipe_cfa_common *common, struct spipe_dwarf_cursor instructions);
 
-/* Runs a function's instructions and adds its rows, for code offsets in [start, end). When it meets something it cannot follow
- * it makes the rest of the function "unsupported" and returns false. */
-bool spipe_cfa_program_run(const struct spipe_cfa_common *common, struct spipe_dwarf_cursor instructions, uint32_t start,
-                           uint32_t end, struct spipe_unwind_builder *builder);
+/* Runs a function's instructions and adds its rows, for code offsets in [start, end). When it meets something it
+ * cannot follow it makes the rest of the function "unsupported" and returns false. */
+bool spipe_cfa_program_run(const struct spipe_cfa_common *common, struct spipe_dwarf_cursor instructions,
+                           uint32_t start, uint32_t end, struct spipe_unwind_builder *builder);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which executable code lies where, as the walk sees it: the ranges of the process that hold code, and the table of each.
+ * Which executable code lies where, as the walk sees it: the ranges of the process that hold code, and the table of
+ * each.
  *
- * The pump builds a map, publishes it, and never changes it again. Handlers read it; it is freed when no handler can hold it.
+ * The pump builds a map, publishes it, and never changes it again. Handlers read it; it is freed when no handler can
+ * hold it.
  */
 #ifndef SPIPE_AGENT_CODE_MAP_H
 #define SPIPE_AGENT_CODE_MAP_H
@@ -14,8 +16,8 @@ struct spipe_unwind_table;
 enum spipe_code_kind {
     SPIPE_CODE_NO_TABLE = 0,    /* no .eh_frame, or generated code: the frame pointer is followed */
     SPIPE_CODE_TABLE = 1,       /* `table` holds the rules */
-    SPIPE_CODE_UNBUILT = 2,     /* there is an .eh_frame, but its table has not been compiled yet: the walk stops and asks for it */
-    SPIPE_CODE_BAD_TABLE = 3    /* the .eh_frame cannot be used: as NO_TABLE, but a walk that fails here says BAD_TABLE */
+    SPIPE_CODE_UNBUILT = 2,     /* there is an .eh_frame, but no table yet: the walk stops and asks for it */
+    SPIPE_CODE_BAD_TABLE = 3    /* the .eh_frame cannot be used: as NO_TABLE, but failing here is BAD_TABLE */
 };
 
 struct spipe_code_range {

@@ -14,8 +14,8 @@ uint64_t spipe_dwarf_cursor_fixed(struct spipe_dwarf_cursor *cursor, unsigned si
     return number;
 }
 
-/* Reads the 7-bit groups of a variable-length number. Returns how many bits they have, or 0 on failure. A tenth group has room for
- * one bit, which may be repeated as the sign. */
+/* Reads the 7-bit groups of a variable-length number. Returns how many bits they have, or 0 on failure. A tenth
+ * group has room for one bit, which may be repeated as the sign. */
 static unsigned read_groups(struct spipe_dwarf_cursor *cursor, bool is_signed, uint64_t *ret_number)
 {
     uint64_t number = 0;

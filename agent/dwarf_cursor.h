@@ -2,8 +2,8 @@
 /*
  * Reads the numbers of DWARF's call frame information from bytes that are not trusted.
  *
- * A read beyond the end, or of a number that does not fit, gives 0 and marks the cursor as failed; it then stays at its end, so
- * that a caller may read a whole group and look once. Any thread.
+ * A read beyond the end, or of a number that does not fit, gives 0 and marks the cursor as failed; it then stays at
+ * its end, so that a caller may read a whole group and look once. Any thread.
  */
 #ifndef SPIPE_AGENT_DWARF_CURSOR_H
 #define SPIPE_AGENT_DWARF_CURSOR_H

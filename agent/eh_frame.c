@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Real common entries have less than 10 bytes of augmentation and less than 30 of instructions. The limits keep the work linear
- * when many functions name a long one. */
+/* Real common entries have less than 10 bytes of augmentation and less than 30 of instructions. The limits keep the
+ * work linear when many functions name a long one. */
 #define AUGMENTATION_MAX 16u
 #define COMMON_INSTRUCTIONS_MAX 256u
 #define COMMON_CACHE_SIZE 16u
@@ -117,7 +117,8 @@ static bool read_common(struct spipe_dwarf_cursor cursor, struct common *common)
     return spipe_cfa_program_init_common(&common->cfa, cursor);
 }
 
-/* Takes the next entry's content, from after its length on. False at the end of the section: a zero length, or nothing left. */
+/* Takes the next entry's content, from after its length on. False at the end of the section: a zero length, or
+ * nothing left. */
 static bool read_entry(struct spipe_dwarf_cursor *cursor, struct spipe_dwarf_cursor *ret_entry)
 {
     if (spipe_dwarf_cursor_left(cursor) < 4)
@@ -131,7 +132,8 @@ static bool read_entry(struct spipe_dwarf_cursor *cursor, struct spipe_dwarf_cur
     return true;
 }
 
-/* Returns the common entry at a position, or NULL when there is no valid one. Few are ever in use, so a small cache is enough. */
+/* Returns the common entry at a position, or NULL when there is no valid one. Few are ever in use, so a small cache
+ * is enough. */
 static const struct common *find_common(struct compilation *compilation, uint32_t position)
 {
     struct common *common = &compilation->common[(position ^ position >> 6) / 4 % COMMON_CACHE_SIZE];
@@ -149,8 +151,8 @@ static const struct common *find_common(struct compilation *compilation, uint32_
 }
 
 /* Makes an image offset of an encoded pointer. `place` is the pointer's own offset. */
-static bool resolve_pointer(uint8_t encoding, uint64_t number, uint64_t place, uint64_t image_base, uint64_t data_offset,
-                            uint64_t *ret_offset)
+static bool resolve_pointer(uint8_t encoding, uint64_t number, uint64_t place, uint64_t image_base,
+                            uint64_t data_offset, uint64_t *ret_offset)
 {
     if (encoding & SPIPE_POINTER_INDIRECT)
         return false;
@@ -224,16 +226,16 @@ static bool collect_entry(struct compilation *compilation, struct spipe_dwarf_cu
     return true;
 }
 
-/* Walks all entries. The header's count tells the end of a section that has no end mark: what makes no sense after that many
- * entries is something else's bytes. */
+/* Walks all entries. The header's count tells the end of a section that has no end mark: what makes no sense after
+ * that many entries is something else's bytes. */
 static void collect_functions(struct compilation *compilation)
 {
     const struct spipe_eh_frame_image *image = compilation->image;
     uint64_t unused_offset;
     uint32_t expected_count = 0;
     if (image->header != NULL)
-        (void)spipe_eh_frame_locate(image->header, image->header_len, image->header_offset, image->image_base, &unused_offset,
-                                    &expected_count);
+        (void)spipe_eh_frame_locate(image->header, image->header_len, image->header_offset, image->image_base,
+                                    &unused_offset, &expected_count);
     struct spipe_dwarf_cursor cursor;
     struct spipe_dwarf_cursor entry;
     size_t seen_count = 0;
@@ -248,7 +250,8 @@ static void collect_functions(struct compilation *compilation)
     }
 }
 
-/* One pass of a radix sort, by one byte of the start. Returns false when all have the same byte, and nothing was to be moved. */
+/* One pass of a radix sort, by one byte of the start. Returns false when all have the same byte, and nothing was to
+ * be moved. */
 static bool sort_by_byte(const struct function *from, struct function *to, size_t count, unsigned shift)
 {
     uint32_t place[256] = {0};
@@ -282,7 +285,7 @@ static void sort_functions(struct compilation *compilation)
 /* The rest of a 16-byte unit up to the next function is padding, where nothing runs: no row is spent on it. */
 static bool is_padding(uint32_t end, uint32_t next_start)
 {
-    return end % PADDING_UNIT != 0 && next_start % PADDING_UNIT == 0 && next_start - end < PADDING_UNIT;
+    return next_start % PADDING_UNIT == 0 && next_start - end < PADDING_UNIT;
 }
 
 static void compile_function(struct compilation *compilation, const struct function *function, uint32_t end)

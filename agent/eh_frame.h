@@ -2,10 +2,10 @@
 /*
  * Compiles the .eh_frame of one image into an unwind table.
  *
- * The input is a copy, and is not trusted: whatever it holds, the work and the memory are bounded by its length, and an entry
- * that makes no sense is skipped and counted while the rest of the image is kept. The entries are walked from the start of
- * .eh_frame and sorted here; the search table in .eh_frame_hdr is not read, because it may be absent (or wrong) and would
- * save only the sort. All memory comes from pages.h. Any thread; not in a handler.
+ * The input is a copy, and is not trusted: whatever it holds, the work and the memory are bounded by its length, and
+ * an entry that makes no sense is skipped and counted while the rest of the image is kept. The entries are walked from
+ * the start of .eh_frame and sorted here; the search table in .eh_frame_hdr is not read, because it may be absent (or
+ * wrong) and would save only the sort. All memory comes from pages.h. Any thread; not in a handler.
  *
  * Offsets are relative to the image: runtime address minus image base.
  */
@@ -30,10 +30,10 @@ struct spipe_eh_frame_image {
     const unsigned char *eh_frame;
     size_t eh_frame_len;            /* may reach beyond the section: a zero length word ends it */
     uint64_t eh_frame_offset;
-    const unsigned char *header;    /* .eh_frame_hdr, or NULL: tells entries from what follows a section without an end mark */
+    const unsigned char *header;    /* .eh_frame_hdr, or NULL: tells where a section without an end mark ends */
     size_t header_len;
     uint64_t header_offset;
-    const struct spipe_code_extent *code;   /* the image's executable ranges, sorted; entries for other places are skipped */
+    const struct spipe_code_extent *code;   /* the executable ranges, sorted; other places are skipped */
     size_t code_count;
 };
 
@@ -46,7 +46,7 @@ enum spipe_eh_frame_coverage {
 struct spipe_eh_frame_summary {
     enum spipe_eh_frame_coverage coverage;
     uint32_t entry_count;           /* function entries (FDEs) used */
-    uint32_t skipped_count;         /* entries left out: malformed, outside the code, or starting where another one does */
+    uint32_t skipped_count;         /* entries left out: malformed, outside the code, or hidden by another one */
     uint32_t cut_count;             /* entries whose rest is "unsupported", or lies behind another one */
     uint32_t row_count;
     uint32_t rule_count;

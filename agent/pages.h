@@ -9,7 +9,8 @@
 
 #include <stddef.h>
 
-/* Returns at least `size` bytes of zeros, aligned to a page, or NULL. Free them with spipe_pages_free() and the same size. */
+/* Returns at least `size` bytes of zeros, aligned to a page, or NULL. Free them with spipe_pages_free() and the same
+ * size. */
 void *spipe_pages_new(size_t size);
 
 /* Gives the pages back. NULL is allowed. */

@@ -2,9 +2,9 @@
 /*
  * The walk: from the registers of an interrupted thread to the addresses of its stack.
  *
- * It runs inside a signal handler on the sampled thread, and on the pump for copied slices. It calls nothing, needs less
- * than 450 bytes of stack, and loads only from the map, the tables and the stack view it is given, so no content of registers
- * or stack can make it fault. Every step must move up the stack, so it always ends.
+ * It runs inside a signal handler on the sampled thread, and on the pump for copied slices. It calls nothing, needs
+ * less than 450 bytes of stack, and loads only from the map, the tables and the stack view it is given, so no content
+ * of registers or stack can make it fault. Every step must move up the stack, so it always ends.
  */
 #ifndef SPIPE_AGENT_UNWIND_H
 #define SPIPE_AGENT_UNWIND_H
@@ -15,13 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* By DWARF's register numbers for x86-64: rax 0, rdx 1, rcx 2, rbx 3, rsi 4, rdi 5, rbp 6, rsp 7, r8 to r15 8 to 15, rip 16. */
+/* By DWARF's register numbers for x86-64: rax 0, rdx 1, rcx 2, rbx 3, rsi 4, rdi 5, rbp 6, rsp 7, r8 to r15 8 to 15,
+ * rip 16. */
 struct spipe_registers {
     uint64_t value[17];
 };
 
-/* The readable part of the thread's stack, [low, high). `bytes` is where the byte of address `low` can be read: the stack
- * itself or a copy. Bytes below the stack pointer (its red zone) may be part of the view. */
+/* The readable part of the thread's stack, [low, high). `bytes` is where the byte of address `low` can be read: the
+ * stack itself or a copy. Bytes below the stack pointer (its red zone) may be part of the view. */
 struct spipe_stack_view {
     uint64_t low;
     uint64_t high;
@@ -30,7 +31,7 @@ struct spipe_stack_view {
 
 enum spipe_walk_end {
     SPIPE_WALK_ROOT = 0,            /* complete: the thread's first frame was reached, and something proves it */
-    SPIPE_WALK_NEEDS_TABLE = 1,     /* the last address lies in SPIPE_CODE_UNBUILT; walk again when the table is there */
+    SPIPE_WALK_NEEDS_TABLE = 1,     /* the last address lies in SPIPE_CODE_UNBUILT; walk again with its table */
     SPIPE_WALK_UNKNOWN_CODE = 2,    /* met an address in no range that may be code: look at the process's maps again */
     SPIPE_WALK_TOO_DEEP = 3,        /* max_depth addresses, and the stack goes on */
     SPIPE_WALK_NO_TABLE = 4,        /* code without rules, and the frame pointer leads nowhere */
@@ -40,8 +41,8 @@ enum spipe_walk_end {
     SPIPE_WALK_NO_PROGRESS = 8      /* the caller's frame would not lie above its callee's */
 };
 
-/* Remembers which rule goes with an address. Belongs to one thread; starts as zeros. Emptied by itself when the map changes. It
- * holds no pointers, so it need not know when a table is freed. */
+/* Remembers which rule goes with an address. Belongs to one thread; starts as zeros. Emptied by itself when the map
+ * changes. It holds no pointers, so it need not know when a table is freed. */
 #define SPIPE_WALK_CACHE_ENTRIES 512u
 
 struct spipe_walk_cache_entry {
@@ -55,12 +56,13 @@ struct spipe_walk_cache {
     struct spipe_walk_cache_entry entry[SPIPE_WALK_CACHE_ENTRIES];
 };
 
-/* Walks the stack, innermost frame first. addresses[0] is the interrupted pc as it is; each caller is its return address minus
- * one, so that it lies in the call; the frame that a signal interrupted is its saved pc as it is. At most max_depth (1 or
- * more) addresses are written. `cache` may be NULL.
+/* Walks the stack, innermost frame first. addresses[0] is the interrupted pc as it is; each caller is its return
+ * address minus one, so that it lies in the call; the frame that a signal interrupted is its saved pc as it is. At
+ * most max_depth (1 or more) addresses are written. `cache` may be NULL.
  *
- * All outputs are always written: ret_depth is at least 1; ret_needed is the address that NEEDS_TABLE and UNKNOWN_CODE speak of,
- * otherwise 0. An unknown address is not among the addresses, unless it is the interrupted pc itself. */
+ * All outputs are always written: ret_depth is at least 1; ret_needed is the address that NEEDS_TABLE and
+ * UNKNOWN_CODE speak of, otherwise 0. An unknown address is not among the addresses, unless it is the interrupted pc
+ * itself. */
 enum spipe_walk_end spipe_unwind_walk(const struct spipe_code_map *map, const struct spipe_stack_view *stack,
                                       const struct spipe_registers *registers, struct spipe_walk_cache *cache,
                                       uint64_t *addresses, size_t max_depth, size_t *ret_depth, uint64_t *ret_needed);

@@ -30,8 +30,8 @@ static uint32_t hash_words(const void *bytes, size_t len)
     return (uint32_t)(hash * UINT64_C(0xbf58476d1ce4e5b9) >> (64 - SLOT_BITS));
 }
 
-/* Finds an item among `count` items of `size` bytes, or adds it. Returns its index, or SPIPE_UNWIND_RULES_MAX when there is no
- * index left. The slots are twice as many as the indexes, so that a free one always ends the search. */
+/* Finds an item among `count` items of `size` bytes, or adds it. Returns its index, or SPIPE_UNWIND_RULES_MAX when
+ * there is no index left. The slots are twice as many as the indexes, so that a free one always ends the search. */
 static uint32_t intern(uint16_t *slots, void *items, uint32_t *count, const void *item, size_t size)
 {
     unsigned char *all = items;
@@ -77,7 +77,8 @@ static void apply_saves(struct spipe_unwind_rule *rule, const struct spipe_unwin
 static struct spipe_unwind_saves forget_saves(void)
 {
     struct spipe_unwind_saves saves = usual_saves;
-    static const uint8_t others[] = {SPIPE_SAVED_RBX, SPIPE_SAVED_R12, SPIPE_SAVED_R13, SPIPE_SAVED_R14, SPIPE_SAVED_R15};
+    static const uint8_t others[] = {SPIPE_SAVED_RBX, SPIPE_SAVED_R12, SPIPE_SAVED_R13, SPIPE_SAVED_R14,
+                                     SPIPE_SAVED_R15};
     for (size_t i = 0; i < sizeof(others); i++)
         saves.location[others[i]].kind = SPIPE_LOCATION_UNKNOWN;
     return saves;
@@ -154,7 +155,8 @@ void spipe_unwind_builder_add(struct spipe_unwind_builder *builder, uint32_t off
     builder->row[builder->row_count++] = (struct spipe_unwind_row){offset, rule};
 }
 
-/* The largest page that holds few rows on average: small enough to search fast, large enough for the index to stay small. */
+/* The largest page that holds few rows on average: small enough to search fast, large enough for the index to stay
+ * small. */
 static uint32_t choose_page_shift(uint64_t span, size_t row_count)
 {
     uint32_t shift = PAGE_SHIFT_MIN;
@@ -168,8 +170,8 @@ static uint64_t round_up(uint64_t number, uint64_t unit)
     return (number + unit - 1) / unit * unit;
 }
 
-static void fill_rows(const struct spipe_unwind_builder *builder, const struct spipe_unwind_table *table, uint32_t *page,
-                      uint32_t *row)
+static void fill_rows(const struct spipe_unwind_builder *builder, const struct spipe_unwind_table *table,
+                      uint32_t *page, uint32_t *row)
 {
     uint32_t next_page = 0;
     for (uint32_t i = 0; i < table->row_count; i++) {

@@ -2,8 +2,8 @@
 /*
  * Collects rows in the order of their code offsets, and makes an unwind table of them.
  *
- * Distinct rules are kept once; a row that says what the one before it says is left out. The memory needed while building
- * comes from pages.h, all of it in spipe_unwind_builder_init(). Any thread; not in a handler.
+ * Distinct rules are kept once; a row that says what the one before it says is left out. The memory needed while
+ * building comes from pages.h, all of it in spipe_unwind_builder_init(). Any thread; not in a handler.
  */
 #ifndef SPIPE_AGENT_UNWIND_BUILDER_H
 #define SPIPE_AGENT_UNWIND_BUILDER_H
@@ -12,7 +12,8 @@
 
 #include <stdbool.h>
 
-/* Rules and save sets have 16-bit indexes. When there are more, rules lose their saves first, then become UNSUPPORTED. */
+/* Rules and save sets have 16-bit indexes. When there are more, rules lose their saves first, then become
+ * UNSUPPORTED. */
 #define SPIPE_UNWIND_RULES_MAX 65535u
 
 struct spipe_unwind_row {

@@ -2,8 +2,8 @@
 /* Runs in the handler: no call of any kind. */
 #include "unwind_table.h"
 
-/* Returns the index of the first row in [first, first + count) that is greater than the key, by halving without branches on what
- * was read: in a handler nothing is predictable. */
+/* Returns the index of the first row in [first, first + count) that is greater than the key, by halving without
+ * branches on what was read: in a handler nothing is predictable. */
 static uint32_t find_above(const uint32_t *row, uint32_t first, uint32_t count, uint32_t key)
 {
     while (count > 1) {
@@ -20,7 +20,8 @@ const struct spipe_unwind_rule *spipe_unwind_table_find(const struct spipe_unwin
     if (page >= table->page_count)
         return &table->rule[0];
 
-    /* Within a page the low 16 bits tell offsets apart; the row before the page's first one holds where none comes earlier. */
+    /* Within a page the low 16 bits tell offsets apart; the row before the page's first one holds where none comes
+     * earlier. */
     uint32_t first = table->page[page];
     uint32_t key = (uint32_t)offset << 16 | 0xffffu;
     uint32_t above = find_above(table->row, first, table->page[page + 1] - first, key);

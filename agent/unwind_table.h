@@ -2,9 +2,9 @@
 /*
  * The unwind table of one image: which rule holds at which code offset.
  *
- * A row is 4 bytes: the low 16 bits of its code offset, and the index of its rule among the image's distinct rules. The rows
- * of each small stretch of code (a page, of at most 64 KiB) are found through an index, so that a lookup touches two or three
- * cache lines. A row holds up to the next one. Once made, a table never changes.
+ * A row is 4 bytes: the low 16 bits of its code offset, and the index of its rule among the image's distinct rules.
+ * The rows of each small stretch of code (a page, of at most 64 KiB) are found through an index, so that a lookup
+ * touches two or three cache lines. A row holds up to the next one. Once made, a table never changes.
  */
 #ifndef SPIPE_AGENT_UNWIND_TABLE_H
 #define SPIPE_AGENT_UNWIND_TABLE_H
@@ -45,8 +45,8 @@ enum spipe_rule_flag {
     SPIPE_RULE_EXACT_PC = 2         /* the caller was interrupted, it did not call: its pc is exact */
 };
 
-/* All that is to be known of a plain rule. The usual places: the return address at CFA - 8; rsp is the CFA; rbp unchanged, or at
- * CFA + 8 * rbp_words. */
+/* All that is to be known of a plain rule. The usual places: the return address at CFA - 8; rsp is the CFA; rbp
+ * unchanged, or at CFA + 8 * rbp_words. */
 struct spipe_unwind_step {
     int32_t offset;
     int16_t rbp_words;              /* 0: rbp is unchanged */

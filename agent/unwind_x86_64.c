@@ -2,9 +2,9 @@
 /*
  * Runs in the handler: no call of any kind outside this file, code_map.c and unwind_table.c.
  *
- * The way up needs the stack pointer and rbp nearly always, and another register that functions must give back (rbx, r12 to
- * r15) once in a blue moon, long after the frames that saved it have been passed. So the walk first follows only the two, and
- * starts again from the innermost frame, following all, when a rule asks for another one.
+ * The way up needs the stack pointer and rbp nearly always, and another register that functions must give back (rbx,
+ * r12 to r15) once in a blue moon, long after the frames that saved it have been passed. So the walk first follows
+ * only the two, and starts again from the innermost frame, following all, when a rule asks for another one.
  */
 #include "unwind.h"
 
@@ -16,12 +16,12 @@
 #define BIT(number) (UINT32_C(1) << (number))
 #define ALL_REGISTERS (BIT(SPIPE_REGISTER_COUNT) - 1)
 #define FOLLOWED_ALWAYS (BIT(SPIPE_REGISTER_RBP) | BIT(SPIPE_REGISTER_RSP) | BIT(SPIPE_REGISTER_RIP))
-#define FOLLOWED_ON_DEMAND                                                                                            \
-    (BIT(SPIPE_REGISTER_RBX) | BIT(SPIPE_REGISTER_R12) | BIT(SPIPE_REGISTER_R13) | BIT(SPIPE_REGISTER_R14) |            \
-     BIT(SPIPE_REGISTER_R15))
+#define FOLLOWED_ON_DEMAND                                                        \
+    (BIT(SPIPE_REGISTER_RBX) | BIT(SPIPE_REGISTER_R12) | BIT(SPIPE_REGISTER_R13) | \
+     BIT(SPIPE_REGISTER_R14) | BIT(SPIPE_REGISTER_R15))
 
-/* Tables say nothing of the others, which means that they stay as they are. Assembly relies on that: a function may keep its CFA in
- * rax and call helpers that leave it alone. */
+/* Tables say nothing of the others, which means that they stay as they are. Assembly relies on that: a function may
+ * keep its CFA in rax and call helpers that leave it alone. */
 #define NOT_FOLLOWED (ALL_REGISTERS & ~(FOLLOWED_ALWAYS | FOLLOWED_ON_DEMAND))
 
 /* Nothing is mapped below the first, and no user code lies beyond the second. */
@@ -51,12 +51,13 @@ struct walker {
     uint32_t known;                             /* which of them are right */
     uint32_t followed;                          /* which are brought along to the next frame */
     bool has_stack;                             /* the innermost stack pointer is in the view */
-    bool is_exact;                              /* the present frame was interrupted: its pc is where it stands, not behind a call */
+    bool is_exact;                              /* the present frame was interrupted: its pc is not behind a call */
 };
 
 static const struct spipe_unwind_rule uncovered = {.step.kind = SPIPE_RULE_NONE};
 
-/* Reads a word of the stack. Comparing with the last word's place, instead of adding to the address, cannot wrap around. */
+/* Reads a word of the stack. Comparing with the last word's place, instead of adding to the address, cannot wrap
+ * around. */
 __attribute__((no_sanitize_address)) static bool load(const struct walker *walker, uint64_t address, uint64_t *ret_word)
 {
     const struct spipe_stack_view *stack = walker->stack;
@@ -84,8 +85,8 @@ static const struct spipe_unwind_rule *find_rule(const struct spipe_code_range *
     return spipe_unwind_table_find(range->table, address - range->image_base);
 }
 
-/* Finds the rule's first half. Returns STEP_ON, NEEDS_TABLE, or UNKNOWN_CODE. An entry is made invalid while it changes, because
- * the program may leave a signal handler by longjmp. */
+/* Finds the rule's first half. Returns STEP_ON, NEEDS_TABLE, or UNKNOWN_CODE. An entry is made invalid while it
+ * changes, because the program may leave a signal handler by longjmp. */
 static int find_step(struct walker *walker, uint64_t address, struct spipe_unwind_step *ret_step)
 {
     struct spipe_walk_cache_entry *entry = NULL;
@@ -124,8 +125,8 @@ static int miss_register(const struct walker *walker, unsigned number)
     return was_not_followed ? STEP_AGAIN : SPIPE_WALK_BAD_TABLE;
 }
 
-/* Moves to the frame with that stack pointer and pc. A caller lies above its callee; only a function that was interrupted may have
- * given up its own frame already. */
+/* Moves to the frame with that stack pointer and pc. A caller lies above its callee; only a function that was
+ * interrupted may have given up its own frame already. */
 static int enter_frame(struct walker *walker, uint64_t rsp, uint64_t rip, bool may_stay)
 {
     uint64_t callee_rsp = walker->value[SPIPE_REGISTER_RSP];
@@ -198,14 +199,16 @@ static int find_value(const struct walker *walker, struct spipe_unwind_location 
     return STEP_ON;
 }
 
-/* Is it a save in the red zone, below a view that begins above that? It has been popped, so the register has its value. */
+/* Is it a save in the red zone, below a view that begins above that? It has been popped, so the register has its
+ * value. */
 static bool is_below_view(const struct walker *walker, uint64_t address)
 {
     return address < walker->stack->low && walker->value[SPIPE_REGISTER_RSP] - address <= RED_ZONE;
 }
 
-/* Compilers leave the rules of saves as they were when the registers have been popped. That does no harm while the words are still
- * there, but a save that counts from rbp is lost when rbp is popped too. What lies outside the frame cannot be a save, then. */
+/* Compilers leave the rules of saves as they were when the registers have been popped. That does no harm while the
+ * words are still there, but a save that counts from rbp is lost when rbp is popped too. What lies outside the frame
+ * cannot be a save, then. */
 static bool is_popped(const struct walker *walker, struct spipe_unwind_location location, uint64_t cfa)
 {
     uint64_t frame_low = walker->value[SPIPE_REGISTER_RSP] - RED_ZONE;
@@ -222,8 +225,9 @@ static bool is_popped(const struct walker *walker, struct spipe_unwind_location 
     return is_below_view(walker, address);
 }
 
-/* Brings all followed registers to the caller's frame by the rule's saves. A register that has been replaced is not known any more
- * to those that come later and might count from it; tables count from the CFA, from rbp, which comes last, or from rsp. */
+/* Brings all followed registers to the caller's frame by the rule's saves. A register that has been replaced is not
+ * known any more to those that come later and might count from it; tables count from the CFA, from rbp, which comes
+ * last, or from rsp. */
 static int step_by_saves(struct walker *walker, const struct spipe_unwind_saves *saves, uint64_t cfa, bool may_stay)
 {
     static const struct {
@@ -290,8 +294,8 @@ static bool is_return_address(struct walker *walker, uint64_t address)
     return may_be_code(walker, address) && find_range(walker, address - 1) != NULL;
 }
 
-/* Code without rules keeps its frame in rbp, it is hoped: the caller's rbp there, and the return address above it. An outermost
- * frame has zeros instead, by the platform's convention. */
+/* Code without rules keeps its frame in rbp, it is hoped: the caller's rbp there, and the return address above it.
+ * An outermost frame has zeros instead, by the platform's convention. */
 static int step_by_frame_pointer(struct walker *walker)
 {
     uint64_t rsp = walker->value[SPIPE_REGISTER_RSP];
@@ -312,8 +316,8 @@ static int step_by_frame_pointer(struct walker *walker)
     return enter_frame(walker, rbp + 16, word, false);
 }
 
-/* Code without rules. An interrupted function may be at its very start, before it has a frame: then the stack pointer is at its
- * return address. */
+/* Code without rules. An interrupted function may be at its very start, before it has a frame: then the stack
+ * pointer is at its return address. */
 __attribute__((noinline)) static int step_without_rule(struct walker *walker, uint64_t address)
 {
     uint64_t rsp = walker->value[SPIPE_REGISTER_RSP];
@@ -328,7 +332,8 @@ __attribute__((noinline)) static int step_without_rule(struct walker *walker, ui
     return status == SPIPE_WALK_NO_TABLE && is_bad ? SPIPE_WALK_BAD_TABLE : status;
 }
 
-/* The step that nearly all frames take. It always loads two words, so that there is no branch on whether rbp was saved. */
+/* The step that nearly all frames take. It always loads two words, so that there is no branch on whether rbp was
+ * saved. */
 static inline int step_plain(struct walker *walker, struct spipe_unwind_step step)
 {
     uint64_t rsp = walker->value[SPIPE_REGISTER_RSP];

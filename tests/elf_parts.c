@@ -60,13 +60,15 @@ static void find_parts(const char *bytes, bool in_memory, struct elf_parts *imag
     frame->header_offset = segment->p_vaddr - lowest;
     uint64_t offset;
     uint32_t count;
-    if (spipe_eh_frame_locate(frame->header, frame->header_len, frame->header_offset, frame->image_base, &offset, &count) != 0)
+    if (spipe_eh_frame_locate(frame->header, frame->header_len, frame->header_offset, frame->image_base, &offset,
+                              &count) != 0)
         return;
     const Elf64_Phdr *load = find_load(header, offset + lowest);
     if (load == NULL)
         return;
     frame->eh_frame_offset = offset;
-    frame->eh_frame = (const unsigned char *)bytes + (in_memory ? offset : offset + lowest - load->p_vaddr + load->p_offset);
+    frame->eh_frame =
+        (const unsigned char *)bytes + (in_memory ? offset : offset + lowest - load->p_vaddr + load->p_offset);
     frame->eh_frame_len = load->p_vaddr + load->p_filesz - (offset + lowest);
 }
 

@@ -60,8 +60,9 @@ static void end_entry(struct section *section)
 }
 
 /* A common entry with that augmentation; `data` goes with it, `instructions` follow. */
-static void put_common(struct section *section, uint8_t code_alignment, uint8_t data_alignment, const char *augmentation,
-                       const void *data, size_t data_len, const void *instructions, size_t instructions_len)
+static void put_common(struct section *section, uint8_t code_alignment, uint8_t data_alignment,
+                       const char *augmentation, const void *data, size_t data_len, const void *instructions,
+                       size_t instructions_len)
 {
     section->common_at = section->len;
     begin_entry(section);
@@ -244,7 +245,8 @@ static void test_rows_beyond_the_end_of_the_function_are_dropped(void **state)
 static void test_every_definition_of_the_cfa_is_read(void **state)
 {
     struct section *section = *state;
-    COMPILE_ONE(section, 0x0c, RBP, 16, 0x40 + 1, 0x0d, R11, 0x40 + 1, 0x0e, 0x80, 1, 0x40 + 1, 0x12, RSP, 0x7e, 0x40 + 1,
+    COMPILE_ONE(section, 0x0c, RBP, 16, 0x40 + 1, 0x0d, R11, 0x40 + 1, 0x0e, 0x80, 1, 0x40 + 1,
+                0x12, RSP, 0x7e, 0x40 + 1,
                 0x13, 0x7d, 0x40 + 1, 0x0f, 2, 0x70 + RDX, 0x78);
     expect_cfa(section, 0x1000, RBP, 16);
     expect_cfa(section, 0x1001, R11, 16);
@@ -292,7 +294,8 @@ static void test_saved_rbp_is_part_of_a_plain_rule(void **state)
 static void test_rules_for_other_registers_are_stepped_over(void **state)
 {
     struct section *section = *state;
-    COMPILE_ONE(section, 0x80 + 17, 2, 0x05, 0xff, 0x7f, 3, 0x09, 40, 41, 0x10, RAX, 1, 0x96, 0x07, 60, 0x08, 61, 0x06, 62, 0x40 + 1,
+    COMPILE_ONE(section, 0x80 + 17, 2, 0x05, 0xff, 0x7f, 3, 0x09, 40, 41, 0x10, RAX, 1, 0x96, 0x07,
+                60, 0x08, 61, 0x06, 62, 0x40 + 1,
                 0x0e, 16);
     assert_int_equal(section->summary.coverage, SPIPE_EH_FRAME_FULL);
     assert_int_equal(section->summary.row_count, 3);
@@ -302,7 +305,8 @@ static void test_rules_for_other_registers_are_stepped_over(void **state)
 static void test_remembered_states_nest(void **state)
 {
     struct section *section = *state;
-    COMPILE_ONE(section, 0x0e, 16, 0x80 + RBX, 2, 0x0a, 0x40 + 1, 0x0e, 24, 0x0a, 0x40 + 1, 0x0c, RBP, 32, 0xc0 + RBX, 0x40 + 1,
+    COMPILE_ONE(section, 0x0e, 16, 0x80 + RBX, 2, 0x0a, 0x40 + 1, 0x0e, 24, 0x0a, 0x40 + 1, 0x0c,
+                RBP, 32, 0xc0 + RBX, 0x40 + 1,
                 0x0b, 0x40 + 1, 0x0b);
     expect_cfa(section, 0x1000, RSP, 16);
     expect_cfa(section, 0x1001, RSP, 24);
@@ -350,6 +354,8 @@ static void test_instructions_cut_short_make_the_rest_unsupported(void **state)
     expect_cut_at_1001(section);
     COMPILE_ONE(section, 0x41, 0x04, 1, 2, 3);
     expect_cut_at_1001(section);
+    COMPILE_ONE(section, 0x41, 0x0e, 0x88, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2);
+    expect_cut_at_1001(section);
     COMPILE_ONE(section, 0x41, 0x0f, 20, 0x77);
     expect_cut_at_1001(section);
     COMPILE_ONE(section, 0x41, 0x10, RBP, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1);
@@ -378,7 +384,8 @@ static void test_unknown_expression_concerns_only_its_own_rows(void **state)
     assert_int_equal(find(section, 0x1003)->step.flags, SPIPE_RULE_ODD);
 }
 
-static void expect_expression(struct section *section, const void *expression, size_t len, struct spipe_unwind_rule expected)
+static void expect_expression(struct section *section, const void *expression, size_t len,
+                              struct spipe_unwind_rule expected)
 {
     section->len = 0;
     put_usual_common(section);
@@ -408,17 +415,24 @@ static void expect_expression(struct section *section, const void *expression, s
 static void test_expressions_of_known_shapes_become_rules(void **state)
 {
     struct section *section = *state;
-    EXPECT_EXPRESSION(section, RULE({8, 0, SPIPE_RULE_PLT, 0}, 11, 0, RSP, 0), 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22);
-    EXPECT_EXPRESSION(section, RULE({16, 0, SPIPE_RULE_PLT, 0}, 9, 0, RSP, 0), 0x77, 16, 0x80, 0, 0x3f, 0x1a, 0x39, 0x2a, 0x33, 0x24, 0x22);
+    EXPECT_EXPRESSION(section, RULE({8, 0, SPIPE_RULE_PLT, 0}, 11, 0, RSP, 0),
+                      0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22);
+    EXPECT_EXPRESSION(section, RULE({16, 0, SPIPE_RULE_PLT, 0}, 9, 0, RSP, 0),
+                      0x77, 16, 0x80, 0, 0x3f, 0x1a, 0x39, 0x2a, 0x33, 0x24, 0x22);
     EXPECT_EXPRESSION(section, RULE({8, 0, SPIPE_RULE_LOAD, 0}, 152, 0, RSP, 0), 0x77, 0x98, 1, 0x06, 0x23, 8);
     EXPECT_EXPRESSION(section, RULE({0, 0, SPIPE_RULE_LOAD, 0}, -8, 0, RBP, 0), 0x76, 0x78, 0x06);
-    EXPECT_EXPRESSION(section, RULE({8, 0, SPIPE_RULE_INDEXED, 0}, 16, 0, RSP, R9), 0x77, 16, 0x79, 0, 0x38, 0x1e, 0x22, 0x06, 0x23, 8);
-    EXPECT_EXPRESSION(section, RULE({-24, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 8, 0x48, 0x48, 0x1c, 0x22, 0x08, 32, 0x1c);
+    EXPECT_EXPRESSION(section, RULE({8, 0, SPIPE_RULE_INDEXED, 0}, 16, 0, RSP, R9),
+                      0x77, 16, 0x79, 0, 0x38, 0x1e, 0x22, 0x06, 0x23, 8);
+    EXPECT_EXPRESSION(section, RULE({-24, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0),
+                      0x72, 8, 0x48, 0x48, 0x1c, 0x22, 0x08, 32, 0x1c);
     EXPECT_EXPRESSION(section, RULE({-1, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 0, 0x09, 0xff, 0x22);
-    EXPECT_EXPRESSION(section, RULE({0x1234, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 0, 0x0a, 0x34, 0x12, 0x22, 0x96);
+    EXPECT_EXPRESSION(section, RULE({0x1234, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0),
+                      0x72, 0, 0x0a, 0x34, 0x12, 0x22, 0x96);
     EXPECT_EXPRESSION(section, RULE({-2, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x0b, 0xfe, 0xff, 0x72, 0, 0x22);
-    EXPECT_EXPRESSION(section, RULE({0x10002, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 0, 0x0c, 2, 0, 1, 0, 0x22);
-    EXPECT_EXPRESSION(section, RULE({-3, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 0, 0x0d, 0xfd, 0xff, 0xff, 0xff, 0x22);
+    EXPECT_EXPRESSION(section, RULE({0x10002, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0),
+                      0x72, 0, 0x0c, 2, 0, 1, 0, 0x22);
+    EXPECT_EXPRESSION(section, RULE({-3, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0),
+                      0x72, 0, 0x0d, 0xfd, 0xff, 0xff, 0xff, 0x22);
     EXPECT_EXPRESSION(section, RULE({300, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 0, 0x10, 0xac, 2, 0x22);
     EXPECT_EXPRESSION(section, RULE({-4, 0, SPIPE_RULE_REGISTER, 0}, 0, 0, RCX, 0), 0x72, 0, 0x11, 0x7c, 0x22);
 }
@@ -431,11 +445,26 @@ static void test_expressions_of_other_shapes_are_unsupported(void **state)
         unsigned char len;
         unsigned char bytes[14];
     } others[] = {
-        {0, {0}}, {1, {0x30}}, {1, {0x22}}, {1, {0x06}}, {2, {0x30, 0x06}}, {4, {0x77, 0, 0x06, 0x06}}, {5, {0x77, 0, 0x76, 0, 0x22}},
-        {5, {0x77, 0, 0x76, 0, 0x1c}}, {4, {0x77, 0, 0x38, 0x1e}}, {4, {0x77, 0, 0x35, 0x1e}}, {2, {0x77, 0x80}},
-        {7, {0x77, 0, 0x79, 0, 0x38, 0x1e, 0x22}}, {9, {0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30}},
-        {7, {0x77, 0x80, 0x80, 0x80, 0x80, 0x80, 1}}, {8, {0x77, 0xff, 0xff, 0xff, 0xff, 7, 0x31, 0x22}}, {2, {0x90, 0}}, {2, {0x81, 0}},
-        {11, {0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x40, 0x2a, 0x33, 0x24, 0x22}}, {11, {0x77, 8, 0x80, 1, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22}},
+        {0, {0}},
+        {1, {0x30}},
+        {1, {0x22}},
+        {1, {0x06}},
+        {2, {0x30, 0x06}},
+        {4, {0x77, 0, 0x06, 0x06}},
+        {5, {0x77, 0, 0x76, 0, 0x22}},
+        {5, {0x77, 0, 0x76, 0, 0x1c}},
+        {4, {0x77, 0, 0x38, 0x1e}},
+        {4, {0x77, 0, 0x35, 0x1e}},
+        {2, {0x77, 0x80}},
+        {7, {0x77, 0, 0x79, 0, 0x38, 0x1e, 0x22}},
+        {8, {0x77, 0, 0x79, 0, 0x35, 0x1e, 0x22, 0x06}},
+        {9, {0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30}},
+        {7, {0x77, 0x80, 0x80, 0x80, 0x80, 0x80, 1}},
+        {8, {0x77, 0xff, 0xff, 0xff, 0xff, 7, 0x31, 0x22}},
+        {2, {0x90, 0}},
+        {2, {0x81, 0}},
+        {11, {0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x40, 0x2a, 0x33, 0x24, 0x22}},
+        {11, {0x77, 8, 0x80, 1, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22}},
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         expect_expression(section, others[i].bytes, others[i].len, unsupported);
@@ -465,12 +494,15 @@ static void test_signal_trampoline_is_known_by_its_context(void **state)
     struct section *section = *state;
     static const unsigned char encoding[] = {PC_RELATIVE_4};
     static const unsigned char initial[] = {0x0c, RSP, 8, 0x80 + RIP, 1};
+    static const unsigned char other[] = {0x0f, 3, 0x77, 8, 0x06};
     static const unsigned char context[] = {0x0f, 4, 0x77, 0xa0, 1, 0x06, 0x10, RIP, 3, 0x77, 0xa8, 1};
     put_common(section, 1, 0x78, "zRS", encoding, 1, initial, sizeof(initial));
     put_function(section, 0x1000, 0x10, context, sizeof(context));
     put_function(section, 0x1010, 0x10, "", 1);
+    put_function(section, 0x1020, 0x10, other, sizeof(other));
     compile_all(section, SPIPE_EH_FRAME_FULL);
     expect_kind(section, 0x1000, SPIPE_RULE_SIGNAL);
+    expect_kind(section, 0x1020, SPIPE_RULE_LOAD);
     expect_kind(section, 0x1010, SPIPE_RULE_REGISTER);
     assert_int_equal(find(section, 0x1010)->step.flags, SPIPE_RULE_EXACT_PC);
 }
@@ -585,7 +617,8 @@ static void test_every_pointer_encoding_is_read(void **state)
     static const struct {
         uint8_t encoding;
         uint8_t size;
-    } encodings[] = {{0x00, 8}, {0x02, 2}, {0x03, 4}, {0x04, 8}, {0x0a, 2}, {0x0b, 4}, {0x0c, 8}, {0x10, 8}, {0x1b, 4}, {0x1c, 8}, {0x14, 8}};
+    } encodings[] = {{0x00, 8}, {0x02, 2}, {0x03, 4}, {0x04, 8}, {0x0a, 2}, {0x0b, 4},
+                     {0x0c, 8}, {0x10, 8}, {0x1b, 4}, {0x1c, 8}, {0x14, 8}};
     section->image_base = 0x1000;
     for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
         uint64_t start = (encodings[i].encoding & 0x70) == 0 ? 0x3000 : 0x2000;
@@ -682,7 +715,7 @@ static void test_padding_between_functions_is_no_gap(void **state)
 {
     struct section *section = *state;
     put_usual_common(section);
-    put_function(section, 0x1000, 0x11, "\x0e\x10", 2);
+    put_function(section, 0x1000, 0x11, "\x0e\x10\x51\x0e\x38", 5);
     put_function(section, 0x1020, 0x10, "\x0e\x18", 2);
     put_function(section, 0x1040, 0x0f, "\x0e\x20", 2);
     put_function(section, 0x1060, 0x01, "\x0e\x28", 2);
@@ -776,12 +809,14 @@ static void test_header_says_where_the_section_is(void **state)
     (void)state;
     uint64_t offset = 0;
     uint32_t count = 0;
-    assert_int_equal(spipe_eh_frame_locate(one_entry_header, sizeof(one_entry_header), HEADER_OFFSET, 0, &offset, &count), SPIPE_OK);
+    assert_int_equal(
+        spipe_eh_frame_locate(one_entry_header, sizeof(one_entry_header), HEADER_OFFSET, 0, &offset, &count), SPIPE_OK);
     assert_int_equal(offset, SECTION_OFFSET);
     assert_int_equal(count, 1);
 
     static const unsigned char data_relative[] = {1, 0x3b, 0xff, 0xff, 0x00, 0x00, 0xf0, 0xff};
-    assert_int_equal(spipe_eh_frame_locate(data_relative, sizeof(data_relative), HEADER_OFFSET, 0, &offset, &count), SPIPE_OK);
+    assert_int_equal(spipe_eh_frame_locate(data_relative, sizeof(data_relative), HEADER_OFFSET, 0, &offset, &count),
+                     SPIPE_OK);
     assert_int_equal(offset, SECTION_OFFSET);
     assert_int_equal(count, 0);
 }
@@ -792,7 +827,8 @@ static void test_broken_header_is_refused(void **state)
     uint64_t offset = 5;
     uint32_t count = 5;
     for (size_t len = 0; len < 8; len++)
-        assert_int_equal(spipe_eh_frame_locate(one_entry_header, len, HEADER_OFFSET, 0, &offset, &count), SPIPE_E_TRUNCATED);
+        assert_int_equal(spipe_eh_frame_locate(one_entry_header, len, HEADER_OFFSET, 0, &offset, &count),
+                         SPIPE_E_TRUNCATED);
     static const unsigned char version[] = {2, 0x1b, 0x03, 0x3b, 0, 0, 0, 0, 0, 0, 0, 0};
     static const unsigned char indirect[] = {1, 0x9b, 0x03, 0x3b, 0, 0, 0, 0, 0, 0, 0, 0};
     static const unsigned char omitted[] = {1, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0};

@@ -89,7 +89,8 @@ static void print_first_bad(void)
                   first_bad_running_count);
     for (size_t i = 0; i < first_bad.depth; i++) {
         const struct spipe_code_range *range = spipe_code_map_find(map, first_bad.address[i]);
-        print_message("  %#lx image %u +%#lx scene %d\n", (unsigned long)first_bad.address[i], range == NULL ? 0 : range->image_index,
+        print_message("  %#lx image %u +%#lx scene %d\n", (unsigned long)first_bad.address[i],
+                      range == NULL ? 0 : range->image_index,
                       (unsigned long)(first_bad.address[i] - (range == NULL ? 0 : range->image_base)),
                       (int)scene_find(first_bad.address[i]));
     }
@@ -237,7 +238,8 @@ __attribute__((no_sanitize_address)) static void check_copy(int signal_number, s
     for (size_t i = 0; i < view.high - view.low; i++)
         copy[i] = from[i];
     struct capture copied;
-    copied.end = spipe_unwind_walk(map, &view, &registers, &cache, copied.address, CAPTURE_DEPTH, &copied.depth, &copied.needed);
+    copied.end =
+        spipe_unwind_walk(map, &view, &registers, &cache, copied.address, CAPTURE_DEPTH, &copied.depth, &copied.needed);
     bad_count += copied.end != captured.end || copied.depth != captured.depth ||
                  memcmp(copied.address, captured.address, captured.depth * sizeof(captured.address[0])) != 0;
 }
@@ -257,8 +259,8 @@ static void test_walk_from_a_library_constructor_reaches_the_loaders_start(void 
     (void)state;
     const struct unwind_early *early = unwind_early_get();
     assert_int_not_equal(early->view.high, 0);
-    captured.end = spipe_unwind_walk(map, &early->view, &early->registers, NULL, captured.address, CAPTURE_DEPTH, &captured.depth,
-                                     &captured.needed);
+    captured.end = spipe_unwind_walk(map, &early->view, &early->registers, NULL, captured.address, CAPTURE_DEPTH,
+                                     &captured.depth, &captured.needed);
     assert_int_equal(captured.end, SPIPE_WALK_ROOT);
     assert_true(captured.depth >= 5);
 }

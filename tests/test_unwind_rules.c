@@ -82,7 +82,8 @@ static int open_scene(void **state)
     scene->map->range[0] = (struct spipe_code_range){IMAGE, IMAGE_END, IMAGE, NULL, 0, SPIPE_CODE_TABLE};
     scene->map->range[1] = (struct spipe_code_range){JIT, JIT + 0x1000, 0, NULL, 1, SPIPE_CODE_NO_TABLE};
     scene->map->range[2] = (struct spipe_code_range){UNBUILT, UNBUILT + 0x1000, UNBUILT, NULL, 2, SPIPE_CODE_UNBUILT};
-    scene->map->range[3] = (struct spipe_code_range){BAD_TABLE, BAD_TABLE + 0x1000, BAD_TABLE, NULL, 3, SPIPE_CODE_BAD_TABLE};
+    scene->map->range[3] =
+        (struct spipe_code_range){BAD_TABLE, BAD_TABLE + 0x1000, BAD_TABLE, NULL, 3, SPIPE_CODE_BAD_TABLE};
     scene->view = (struct spipe_stack_view){STACK, STACK_END, (const unsigned char *)scene->stack};
     scene->registers.value[RIP] = FUNCTION + 5;
     scene->registers.value[RSP] = STACK + 64;
@@ -110,7 +111,8 @@ static void poke(struct scene *scene, uint64_t address, uint64_t word)
 
 static enum spipe_walk_end walk(struct scene *scene)
 {
-    return spipe_unwind_walk(scene->map, &scene->view, &scene->registers, NULL, scene->address, DEPTH, &scene->depth, &scene->needed);
+    return spipe_unwind_walk(scene->map, &scene->view, &scene->registers, NULL, scene->address, DEPTH, &scene->depth,
+                             &scene->needed);
 }
 
 /* Asserts a walk with these addresses to the root. */
@@ -365,6 +367,28 @@ static void test_chain_that_ends_in_zeros_is_complete(void **state)
     expect_root(scene, 1, (const uint64_t[]){JIT + 5});
 }
 
+static void test_chain_with_a_bad_return_address_is_not_complete(void **state)
+{
+    struct scene *scene = *state;
+    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RSP, 8), &usual);
+    scene->registers.value[RIP] = JIT + 5;
+    scene->registers.value[RBP] = STACK + 96;
+    poke(scene, STACK + 96, STACK + 160);
+    poke(scene, STACK + 104, 0);
+    assert_int_equal(walk(scene), SPIPE_WALK_NOT_CODE);
+}
+
+static void test_frame_pointer_below_the_stack_pointer_is_none(void **state)
+{
+    struct scene *scene = *state;
+    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RSP, 8), &usual);
+    scene->registers.value[RIP] = JIT + 5;
+    scene->registers.value[RBP] = STACK + 56;
+    scene->registers.value[RSP] = STACK + 60;
+    poke(scene, STACK + 64, ROOT + 9);
+    assert_int_equal(walk(scene), SPIPE_WALK_NO_TABLE);
+}
+
 static void test_lost_frame_pointer_ends_the_walk(void **state)
 {
     struct scene *scene = *state;
@@ -477,8 +501,9 @@ static void test_other_stack_gives_the_top_frame_alone(void **state)
 static void test_empty_view_is_never_read(void **state)
 {
     struct scene *scene = *state;
-    static const struct spipe_stack_view views[] = {{0, 0, NULL}, {0, 7, NULL}, {STACK, STACK, NULL}, {STACK, STACK + 7, NULL},
-                                                    {STACK_END, STACK, NULL}, {UINT64_MAX, 3, NULL}};
+    static const struct spipe_stack_view views[] = {
+        {0, 0, NULL},         {0, 7, NULL}, {STACK, STACK, NULL}, {STACK, STACK + 7, NULL}, {STACK_END, STACK, NULL},
+        {UINT64_MAX, 3, NULL}};
     set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RSP, 8), &usual);
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
         scene->view = views[i];
@@ -495,6 +520,25 @@ static void test_frame_that_does_not_go_up_ends_the_walk(void **state)
     assert_int_equal(walk(scene), SPIPE_WALK_NO_PROGRESS);
 }
 
+static void test_only_the_interrupted_frame_may_stay_where_it_is(void **state)
+{
+    struct scene *scene = *state;
+    struct spipe_unwind_saves saves = usual;
+    saves.location[SPIPE_SAVED_RIP] = (struct spipe_unwind_location){SPIPE_LOCATION_IS, RDI, 0};
+    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RSP, 0), &saves);
+    scene->registers.value[RDI] = FUNCTION + 9;
+    assert_int_equal(walk(scene), SPIPE_WALK_NO_PROGRESS);
+    assert_int_equal(scene->depth, 2);
+}
+
+static void test_frame_between_words_is_outside_the_stack(void **state)
+{
+    struct scene *scene = *state;
+    set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RSP, 12), &usual);
+    assert_int_equal(walk(scene), SPIPE_WALK_OUTSIDE_STACK);
+    assert_int_equal(scene->depth, 1);
+}
+
 static void test_unsupported_rule_ends_the_walk(void **state)
 {
     struct scene *scene = *state;
@@ -507,8 +551,9 @@ static void test_unsupported_rule_ends_the_walk(void **state)
 static void test_registers_that_wrap_around_are_outside_the_stack(void **state)
 {
     struct scene *scene = *state;
-    static const uint64_t values[] = {UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 15, UINT64_C(0x8000000000000000), 0, 8, STACK_END,
-                                      STACK_END - 8, STACK - 8, STACK + 1};
+    static const uint64_t values[] = {
+        UINT64_MAX,    UINT64_MAX - 7, UINT64_MAX - 15, UINT64_C(0x8000000000000000), 0, 8, STACK_END,
+        STACK_END - 8, STACK - 8,      STACK + 1};
     set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RBP, 16), &usual);
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         scene->registers.value[RBP] = values[i];
@@ -542,28 +587,37 @@ static void test_cache_gives_what_the_table_says_and_forgets_with_the_map(void *
     set_rule(scene, rule_of(SPIPE_RULE_REGISTER, RSP, 8), &usual);
     poke(scene, STACK + 64, ROOT + 9);
     for (int i = 0; i < 2; i++) {
-        enum spipe_walk_end end = spipe_unwind_walk(scene->map, &scene->view, &scene->registers, cache, scene->address, DEPTH,
-                                                    &scene->depth, &scene->needed);
+        enum spipe_walk_end end = spipe_unwind_walk(scene->map, &scene->view, &scene->registers, cache, scene->address,
+                                                    DEPTH, &scene->depth, &scene->needed);
         assert_int_equal(end, SPIPE_WALK_ROOT);
         assert_int_equal(scene->depth, 2);
     }
     assert_int_equal(cache->generation, 7);
 
+    /* An empty entry is none for the address 0. */
+    scene->registers.value[RIP] = 0;
+    assert_int_equal(spipe_unwind_walk(scene->map, &scene->view, &scene->registers, cache, scene->address, DEPTH,
+                                       &scene->depth, &scene->needed),
+                     SPIPE_WALK_NOT_CODE);
+    scene->registers.value[RIP] = FUNCTION + 5;
+
     /* The same places without a table, under another generation. */
     scene->map->generation = 8;
     scene->map->range[0].kind = SPIPE_CODE_UNBUILT;
-    assert_int_equal(spipe_unwind_walk(scene->map, &scene->view, &scene->registers, cache, scene->address, DEPTH, &scene->depth,
-                                       &scene->needed), SPIPE_WALK_NEEDS_TABLE);
+    assert_int_equal(spipe_unwind_walk(scene->map, &scene->view, &scene->registers, cache, scene->address, DEPTH,
+                                       &scene->depth, &scene->needed),
+                     SPIPE_WALK_NEEDS_TABLE);
     free(cache);
 }
 
-/* Random registers over a random stack, all of them made of words that mean something: whatever comes out, nothing is read beyond the
- * view (which lies at the end of its memory, where sanitizers look), and every address is code. */
+/* Random registers over a random stack, all of them made of words that mean something: whatever comes out, nothing
+ * is read beyond the view (which lies at the end of its memory, where sanitizers look), and every address is code. */
 static void test_random_stacks_are_walked_within_their_view(void **state)
 {
     struct scene *scene = *state;
-    static const uint64_t words[] = {FUNCTION + 9, CALLER + 9, OUTER + 9, JIT + 9, STACK, STACK + 64, STACK_END - 8, STACK_END,
-                                     UINT64_MAX - 7, 0, 8, STACK + 99, STACK + 128, IMAGE_END, UNBUILT + 9, BAD_TABLE + 9};
+    static const uint64_t words[] = {
+        FUNCTION + 9,   CALLER + 9, OUTER + 9, JIT + 9,    STACK,       STACK + 64, STACK_END - 8, STACK_END,
+        UINT64_MAX - 7, 0,          8,         STACK + 99, STACK + 128, IMAGE_END,  UNBUILT + 9,   BAD_TABLE + 9};
     uint32_t seed = 12345;
     set_rule(scene, rule_of(SPIPE_RULE_LOAD, RBP, 16), &usual);
     uint64_t *copy = malloc(sizeof(scene->stack));
@@ -625,6 +679,10 @@ int main(void)
         SCENE_TEST(test_registers_that_wrap_around_are_outside_the_stack),
         SCENE_TEST(test_popped_rbp_is_unchanged_when_the_red_zone_is_not_in_the_view),
         SCENE_TEST(test_cache_gives_what_the_table_says_and_forgets_with_the_map),
+        SCENE_TEST(test_only_the_interrupted_frame_may_stay_where_it_is),
+        SCENE_TEST(test_frame_between_words_is_outside_the_stack),
+        SCENE_TEST(test_chain_with_a_bad_return_address_is_not_complete),
+        SCENE_TEST(test_frame_pointer_below_the_stack_pointer_is_none),
         SCENE_TEST(test_random_stacks_are_walked_within_their_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

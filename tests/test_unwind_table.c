@@ -30,7 +30,8 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
-/* Makes a table of rows at random distances of up to `distance`, and compares every offset near a row with the rows themselves. */
+/* Makes a table of rows at random distances of up to `distance`, and compares every offset near a row with the rows
+ * themselves. */
 static void check_lookups(uint32_t first, uint32_t distance, uint32_t seed)
 {
     static uint32_t offset[ROWS];
@@ -134,14 +135,17 @@ static void test_rules_lose_their_saves_when_there_are_too_many(void **state)
     assert_int_equal(spipe_unwind_builder_init(&builder, 1), SPIPE_OK);
     saves.location[SPIPE_SAVED_RBP] = (struct spipe_unwind_location){SPIPE_LOCATION_AT, SPIPE_REGISTER_CFA, -2};
     for (int i = 0; i < 70000; i++) {
-        saves.location[SPIPE_SAVED_RBX] = (struct spipe_unwind_location){SPIPE_LOCATION_AT, SPIPE_REGISTER_CFA, (int16_t)i};
-        saves.location[SPIPE_SAVED_R12] = (struct spipe_unwind_location){SPIPE_LOCATION_AT, SPIPE_REGISTER_CFA, (int16_t)(i >> 8)};
+        saves.location[SPIPE_SAVED_RBX] =
+            (struct spipe_unwind_location){SPIPE_LOCATION_AT, SPIPE_REGISTER_CFA, (int16_t)i};
+        saves.location[SPIPE_SAVED_R12] =
+            (struct spipe_unwind_location){SPIPE_LOCATION_AT, SPIPE_REGISTER_CFA, (int16_t)(i >> 8)};
         rule = find_rule(&builder, SPIPE_REGISTER_RSP, i < 60000 ? 16 : 24, &saves);
     }
     assert_true(builder.rules_refused > 0);
     if (rule != SPIPE_UNWIND_FIXED_UNSUPPORTED) {
         assert_int_equal(builder.rule[rule].step.rbp_words, -2);
-        assert_int_equal(builder.saves[builder.rule[rule].saves].location[SPIPE_SAVED_RBX].kind, SPIPE_LOCATION_UNKNOWN);
+        assert_int_equal(builder.saves[builder.rule[rule].saves].location[SPIPE_SAVED_RBX].kind,
+                         SPIPE_LOCATION_UNKNOWN);
     }
     spipe_unwind_builder_done(&builder);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The unwinder: tables, walks, and a comparison with libdw. The sources are compiled as in the agent: what runs in a handler
-# without stack protector and without calls that the compiler would make by itself.
+# The unwinder: tables, walks, and a comparison with libdw. The sources are compiled as in the agent: what runs in a
+# handler without stack protector and without calls that the compiler would make by itself.
 
 find_package(Threads REQUIRED)
 

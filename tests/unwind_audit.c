@@ -4,8 +4,9 @@
  *
  *     unwind_audit [-n MAX_ADDRESSES] [FILE...]
  *
- * Looks at every row's offset and its two neighbours and at places between, or at a regular choice of that many. Without files,
- * at those that this program is made of. Prints one line for each file, and the first differences; exits with 1 when there are any.
+ * Looks at every row's offset and its two neighbours and at places between, or at a regular choice of that many.
+ * Without files, at those that this program is made of. Prints one line for each file, and the first differences;
+ * exits with 1 when there are any.
  */
 #define _GNU_SOURCE
 #include "elf_parts.h"
@@ -39,7 +40,8 @@ struct audit {
 
 static const char *kind_name(unsigned kind)
 {
-    static const char *const name[] = {"rsp", "rbp", "none", "unsupported", "root", "register", "load", "indexed", "plt", "signal"};
+    static const char *const name[] = {"rsp",      "rbp",  "none",    "unsupported", "root",
+                                       "register", "load", "indexed", "plt",         "signal"};
     return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "?";
 }
 
@@ -108,8 +110,9 @@ static bool same_cfa(const struct spipe_unwind_rule *ours, const Dwarf_Op *ops, 
     if (kind == SPIPE_RULE_LOAD)
         return ops[1].atom == DW_OP_deref && count <= 3 && ours->inner == offset && ours->step.offset == after;
     if (kind == SPIPE_RULE_INDEXED)
-        return count >= 6 && ours->inner == offset && ours->step.offset == after && ops[1].atom == DW_OP_breg0 + (unsigned)ours->index_register &&
-               ops[2].atom == DW_OP_lit8 && ops[3].atom == DW_OP_mul && ops[4].atom == DW_OP_plus && ops[5].atom == DW_OP_deref;
+        return count >= 6 && ours->inner == offset && ours->step.offset == after &&
+               ops[1].atom == DW_OP_breg0 + (unsigned)ours->index_register && ops[2].atom == DW_OP_lit8 &&
+               ops[3].atom == DW_OP_mul && ops[4].atom == DW_OP_plus && ops[5].atom == DW_OP_deref;
     return false;
 }
 
@@ -148,7 +151,8 @@ static void show(struct audit *audit, uint64_t offset, const struct spipe_unwind
     if (audit->differences++ >= DIFFERENCES_SHOWN)
         return;
     printf("%s: +0x%" PRIx64 ": %s; ours is %s reg %u offset %d inner %d rbp %d flags %u\n", audit->path, offset, what,
-           kind_name(ours->step.kind), ours->cfa_register, ours->step.offset, ours->inner, ours->step.rbp_words, ours->step.flags);
+           kind_name(ours->step.kind), ours->cfa_register, ours->step.offset, ours->inner, ours->step.rbp_words,
+           ours->step.flags);
 }
 
 static bool is_executable(const struct audit *audit, uint64_t offset)
@@ -276,8 +280,8 @@ static int audit_file(const char *path, uint64_t max_addresses)
     compare_with_libdw(&audit, max_addresses);
     printf("%s: %s, %u functions, %u skipped, %u cut; %u rows, %u rules, %u saves, %.2f bytes a row; %.1f ms; "
            "%" PRIu64 " compared, %" PRIu64 " same, %" PRIu64 " unsupported, %" PRIu64 " differ\n",
-           path, summary.coverage == SPIPE_EH_FRAME_FULL ? "full" : "partial", summary.entry_count, summary.skipped_count,
-           summary.cut_count, summary.row_count, summary.rule_count, audit.table->saves_count,
+           path, summary.coverage == SPIPE_EH_FRAME_FULL ? "full" : "partial", summary.entry_count,
+           summary.skipped_count, summary.cut_count, summary.row_count, summary.rule_count, audit.table->saves_count,
            (double)summary.size_bytes / summary.row_count, elapsed_ms, audit.compared, audit.same, audit.unsupported,
            audit.differences);
     spipe_unwind_table_free(audit.table);

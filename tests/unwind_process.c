@@ -27,8 +27,8 @@ static bool read_mapping(FILE *file, struct mapping *mapping)
     if (fgets(line, sizeof(line), file) == NULL)
         return false;
     mapping->path[0] = '\0';
-    return sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %255s", &mapping->start, &mapping->end, mapping->mode,
-                  &mapping->offset, mapping->path) >= 4;
+    return sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %255s", &mapping->start, &mapping->end,
+                  mapping->mode, &mapping->offset, mapping->path) >= 4;
 }
 
 static struct spipe_unwind_table *compile_at(uint64_t base)
@@ -53,7 +53,8 @@ struct spipe_code_map *process_map_new(void)
         abort();
     map->generation = 1;
     while (read_mapping(file, &mapping) && map->count < RANGES_MAX) {
-        if (mapping.offset == 0 && mapping.mode[0] == 'r' && (mapping.path[0] == '/' || strcmp(mapping.path, "[vdso]") == 0)) {
+        if (mapping.offset == 0 && mapping.mode[0] == 'r' &&
+            (mapping.path[0] == '/' || strcmp(mapping.path, "[vdso]") == 0)) {
             base = mapping.start;
             table = compile_at(base);
             image_index++;

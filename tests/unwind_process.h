@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests: a code map of this process with the tables of all its images, and walks from the contexts that signals bring.
+ * For tests: a code map of this process with the tables of all its images, and walks from the contexts that signals
+ * bring.
  */
 #ifndef SPIPE_TESTS_UNWIND_PROCESS_H
 #define SPIPE_TESTS_UNWIND_PROCESS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests: functions of every kind of frame, which keep a list of themselves, so that a walk from any instruction can be
- * compared with what was really called. The file is built with optimization and without frame pointers in every configuration.
+ * For tests: functions of every kind of frame, which keep a list of themselves, so that a walk from any instruction
+ * can be compared with what was really called. The file is built with optimization and without frame pointers in every
+ * configuration.
  */
 #ifndef SPIPE_TESTS_UNWIND_SCENES_H
 #define SPIPE_TESTS_UNWIND_SCENES_H
@@ -31,7 +32,8 @@ enum scene {
 
 #define SCENE_DEPTH 128u
 
-/* Scenes that are running, outermost first. A scene is entered a few instructions before it is in the list, and left a few after. */
+/* Scenes that are running, outermost first. A scene is entered a few instructions before it is in the list, and left
+ * a few after. */
 extern volatile uint8_t scenes_running[SCENE_DEPTH];
 extern volatile size_t scenes_count;
 

@@ -99,10 +99,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
     bool has_few = data[0] & 1;
     bool has_header = (data[0] & 2) && len > 1 + HEADER_LEN;
     size_t skipped = has_header ? 1 + HEADER_LEN : 1;
-    struct spipe_eh_frame_image image = {
-        .image_base = data[0] & 4 ? IMAGE : 0, .eh_frame_len = len - skipped, .eh_frame_offset = SECTION_OFFSET,
-        .header = has_header ? data + 1 : NULL, .header_len = has_header ? HEADER_LEN : 0, .header_offset = SECTION_OFFSET - HEADER_LEN,
-        .code = has_few ? few : &all, .code_count = has_few ? 3 : 1};
+    struct spipe_eh_frame_image image = {.image_base = data[0] & 4 ? IMAGE : 0,
+                                         .eh_frame_len = len - skipped,
+                                         .eh_frame_offset = SECTION_OFFSET,
+                                         .header = has_header ? data + 1 : NULL,
+                                         .header_len = has_header ? HEADER_LEN : 0,
+                                         .header_offset = SECTION_OFFSET - HEADER_LEN,
+                                         .code = has_few ? few : &all,
+                                         .code_count = has_few ? 3 : 1};
     /* Copied, so that a read before its start is seen, too. */
     unsigned char *section = malloc(len - skipped + 1);
     memcpy(section, data + skipped, len - skipped);
