@@ -124,7 +124,7 @@ static void say_nothing(void)
 static void say_in_log(void)
 {
     FILE *log = fopen(getenv("STACKPIPE_LOG"), "ae");
-    fputs("first line\nno room for the agent here\n", log);
+    fputs("stackpipe[7]: first line\nstackpipe[7]: no room for the agent here\n", log);
     fclose(log);
 }
 

@@ -32,13 +32,20 @@ bool spipe_record_summary_last_line(const char *path, char *ret_line, size_t siz
     return found;
 }
 
+/* The agent begins its lines with its name and process; the rest is the reason. */
+static const char *skip_prefix(const char *line)
+{
+    const char *end = strncmp(line, "stackpipe[", 10) == 0 ? strstr(line, "]: ") : NULL;
+    return end != NULL ? end + 3 : line;
+}
+
 static void explain_without_connection(const struct spipe_recording *recording, const char *log_path)
 {
     char line[LOG_LINE_MAX];
     if (log_path == NULL) {
         spipe_complain("nothing was recorded: no agent has connected; the file that STACKPIPE_LOG names may say why");
     } else if (spipe_record_summary_last_line(log_path, line, sizeof line)) {
-        spipe_complain("nothing was recorded: %s", line);
+        spipe_complain("nothing was recorded: %s", skip_prefix(line));
     } else if (recording->turned_away > 0) {
         spipe_complain(
             "nothing was recorded: only processes that the program has started have connected, not the program itself");
@@ -77,12 +84,14 @@ static void say_how_good_it_is(const struct spipe_summary *summary)
     if (summary->dropped_total > 0) {
         snprintf(lost, sizeof lost, "%" PRIu64 " lost", summary->dropped_total);
     }
-    if (summary->process_cpu_ns > 0 && summary->samples > 0) {
-        spipe_complain("they stand for %.1f %% of it, %s%s",
-                       spipe_plain_text_percent(summary->weight_ns, summary->process_cpu_ns), lost,
-                       summary->cut ? "; the program ended without the agent's goodbye" : "");
-    } else if (summary->samples == 0) {
+    if (summary->samples == 0) {
         spipe_complain("the program used too little CPU time for a sample; %s", lost);
+    } else if (summary->process_cpu_ns > 0) {
+        spipe_complain("they stand for %.1f %% of it, %s",
+                       spipe_plain_text_percent(summary->weight_ns, summary->process_cpu_ns), lost);
+    }
+    if (summary->cut) {
+        spipe_complain("the program ended without the agent's goodbye; what it did in its last moments is missing");
     }
 }
 
@@ -113,7 +122,9 @@ void spipe_record_summary_write(const struct spipe_recording *recording, const s
         spipe_complain("not quite as asked: %s", recording->unmet_text);
     }
     if (recording->turned_away > 0) {
-        spipe_complain("%" PRIu32 " connection%s of other processes turned away; only the program itself is recorded",
-                       recording->turned_away, recording->turned_away == 1 ? " was" : "s were");
+        spipe_complain("%" PRIu32
+                       " connection%s of other processes %s turned away; only the program itself is recorded",
+                       recording->turned_away, recording->turned_away == 1 ? "" : "s",
+                       recording->turned_away == 1 ? "was" : "were");
     }
 }
