@@ -62,8 +62,8 @@ struct run {
     uint64_t advance;               /* in code bytes */
 };
 
-/* Which of the registers that functions give back a number names. Rules for the others are stepped over: to the walk they
- * stay as they are. */
+/* Which of the registers that functions give back a number names. Rules for the others are stepped over: to the walk
+ * they stay as they are. */
 static unsigned find_save(uint64_t number)
 {
     static const uint8_t save[SPIPE_REGISTER_COUNT] = {
