@@ -123,16 +123,33 @@ SCENE_CODE(call_library) static uint64_t call_library(void)
     return number;
 }
 
-/* Code that pushes by hand, and says so. */
+/* A function in assembly that moves the stack pointer about, and says so. */
+void push_by_hand(uint64_t number);
+__asm__(".pushsection .text\n"
+        ".type push_by_hand, @function\n"
+        "push_by_hand:\n"
+        ".cfi_startproc\n"
+        "sub $128, %rsp\n"
+        ".cfi_adjust_cfa_offset 128\n"
+        "push %rdi\n"
+        ".cfi_adjust_cfa_offset 8\n"
+        "push %rdi\n"
+        ".cfi_adjust_cfa_offset 8\n"
+        "lea 16(%rsp), %rsp\n"
+        ".cfi_adjust_cfa_offset -16\n"
+        "lea 136(%rsp), %rcx\n"
+        ".cfi_def_cfa rcx, 0\n"
+        "add $128, %rsp\n"
+        ".cfi_def_cfa rsp, 8\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size push_by_hand, .-push_by_hand\n"
+        ".popsection\n");
+
 SCENE_CODE(call_asm) static uint64_t call_asm(uint64_t number)
 {
     ENTER(call_asm);
-    __asm__ volatile("sub $128, %%rsp\n\t.cfi_adjust_cfa_offset 128\n\t"
-                     "push %0\n\t.cfi_adjust_cfa_offset 8\n\t"
-                     "push %0\n\t.cfi_adjust_cfa_offset 8\n\t"
-                     "lea 16(%%rsp), %%rsp\n\t.cfi_adjust_cfa_offset -16\n\t"
-                     "add $128, %%rsp\n\t.cfi_adjust_cfa_offset -128\n\t"
-                     : : "r"(number) : "memory", "cc");
+    push_by_hand(number);
     LEAVE();
     return number;
 }
