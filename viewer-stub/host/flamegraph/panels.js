@@ -18,6 +18,7 @@ function fillHeader(model) {
     fact("CPU time sampled", duration(summary.weight_ns)),
     fact("Samples", count(summary.samples)),
     fact("Coverage", percent(summary.weight_ns, summary.process_cpu_ns), "of the process's CPU time"),
+    ...summary.gaps.map((gap) => fact("Not seen: " + gap.name, percent(gap.cpu_ns, summary.process_cpu_ns))),
     fact("Lost", lost ? percent(lost, summary.ledger.attempted) : "none", lost ? count(lost) + " samples" : ""),
     fact("Whole stacks", percent(reached, summary.samples), "reached the thread's root"));
 }
