@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# The agent's modules, and its session from opening to goodbye with fakes for the clock, the sampler and the pipe. None of these tests
+# starts an agent thread, so they also hold under sanitizers.
+
+find_package(Threads REQUIRED)
+
+# spipe_add_agent_test(NAME source...): doubles among the sources take the place of the library's files.
+function(spipe_add_agent_test name)
+  spipe_add_test(${name} ${name}.c ${ARGN} LIBRARIES stackpipe-agent-parts Threads::Threads)
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+endfunction()
+
+set(flow_doubles pipe_memory.c clock_fake.c sampler_fake.c agent_stream.c)
+
+spipe_add_agent_test(test_ring)
+spipe_add_agent_test(test_slot)
+spipe_add_agent_test(test_slice)
+spipe_add_agent_test(test_intern pages_heap.c)
+spipe_add_agent_test(test_opening)
