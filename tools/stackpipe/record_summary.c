@@ -2,6 +2,7 @@
 #include "record_summary.h"
 
 #include "complain.h"
+#include "losses.h"
 #include "plain_text.h"
 
 #include "viewer-stub/host/capture.h"
@@ -80,10 +81,8 @@ static void say_what_is_in(const struct spipe_summary *summary, const struct spi
 
 static void say_how_good_it_is(const struct spipe_summary *summary)
 {
-    char lost[SPIPE_PLAIN_NUMBER_MAX + 8] = "nothing lost";
-    if (summary->dropped_total > 0) {
-        snprintf(lost, sizeof lost, "%" PRIu64 " lost", summary->dropped_total);
-    }
+    char lost[SPIPE_LOSSES_MAX];
+    spipe_losses_format(summary, "nothing lost", lost);
     if (summary->samples == 0) {
         spipe_complain("the program used too little CPU time for a sample; %s", lost);
     } else if (summary->process_cpu_ns > 0) {

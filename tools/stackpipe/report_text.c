@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report_text.h"
 
+#include "losses.h"
 #include "plain_text.h"
 
 #include <inttypes.h>
@@ -78,7 +79,8 @@ static void write_coverage(const struct spipe_summary *summary, FILE *stream)
 static void write_quality(const struct spipe_summary *summary, FILE *stream)
 {
     char cpu[SPIPE_PLAIN_NUMBER_MAX];
-    fprintf(stream, "%" PRIu64 " lost", summary->dropped_total);
+    char lost[SPIPE_LOSSES_MAX];
+    fputs(spipe_losses_format(summary, "nothing lost", lost), stream);
     if (summary->samples > 0) {
         fprintf(stream, "; %.1f %% of the stacks reach their thread's root",
                 spipe_plain_text_percent(summary->reached_root, summary->samples));
@@ -154,17 +156,14 @@ void spipe_report_write_threads(const struct spipe_summary *summary, FILE *strea
 
 static void write_count(const char *name, uint64_t count, FILE *stream)
 {
-    fprintf(stream, "  %-28s %12" PRIu64 "\n", name, count);
+    fprintf(stream, "  %-40s %12" PRIu64 "\n", name, count);
 }
 
 static void write_losses(const struct spipe_summary *summary, FILE *stream)
 {
     for (size_t i = 0; i < SPIPE_SUMMARY_DROP_CAUSES; i++) {
         char name[64];
-        snprintf(name, sizeof name, "lost: %s", summary->dropped[i].name);
-        for (char *at = name; *at != '\0'; at++) {
-            *at = *at == '_' ? ' ' : *at;
-        }
+        snprintf(name, sizeof name, "lost: %s", spipe_losses_cause_words(summary->dropped[i].name));
         write_count(name, summary->dropped[i].count, stream);
     }
 }
@@ -192,10 +191,12 @@ static void write_cost(const struct spipe_summary *summary, FILE *stream)
     fprintf(stream, "  %-28s %s (%.2f %% of the CPU time)\n", "agent's own CPU time",
             spipe_plain_text_duration(summary->agent_cpu_ns, cpu),
             spipe_plain_text_percent(summary->agent_cpu_ns, summary->process_cpu_ns));
-    fprintf(stream, "  %-28s half below %s, 99 %% below %s, at most %s\n", "one sample",
-            spipe_plain_text_duration(summary->handler_p50_ns, p50),
-            spipe_plain_text_duration(summary->handler_p99_ns, p99),
-            spipe_plain_text_duration(summary->handler_max_ns, max));
+    if (summary->handler_max_ns > 0) {
+        fprintf(stream, "  %-28s half below %s, 99 %% below %s, at most %s\n", "one sample",
+                spipe_plain_text_duration(summary->handler_p50_ns, p50),
+                spipe_plain_text_duration(summary->handler_p99_ns, p99),
+                spipe_plain_text_duration(summary->handler_max_ns, max));
+    }
     fprintf(stream, "  %-28s %s", "sent", spipe_plain_text_size(summary->bytes, size));
     if (summary->samples > 0) {
         fprintf(stream, ", %.1f bytes a sample and %.1f of definitions",
