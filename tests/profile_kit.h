@@ -12,7 +12,7 @@
 
 struct profile_kit {
     struct spipe_store *store;
-    uint32_t strings;       /* how many of each have been defined */
+    uint32_t strings; /* how many of each have been defined */
     uint32_t methods;
     uint32_t images;
     uint32_t frames;
@@ -25,8 +25,8 @@ struct profile_kit {
 void profile_kit_init(struct profile_kit *kit);
 void profile_kit_done(struct profile_kit *kit);
 
-/* Each defines one thing and returns its id on the wire. Three kinds of frames: a function by its name alone, which is a
- * managed method; a place in an image; a stand-in. The parent of an outermost stack node is 0. */
+/* Each defines one thing and returns its id on the wire. Three kinds of frames: a function by its name alone, which is
+ * a managed method; a place in an image; a stand-in. The parent of an outermost stack node is 0. */
 uint32_t profile_kit_thread(struct profile_kit *kit, uint32_t tid, const char *name);
 uint32_t profile_kit_image(struct profile_kit *kit, const char *path, struct spipe_bytes build_id,
                            uint64_t address_in_file);
@@ -36,7 +36,8 @@ uint32_t profile_kit_stand_in(struct profile_kit *kit, enum spipe_stand_in stand
 uint32_t profile_kit_stack(struct profile_kit *kit, uint32_t parent_id, uint32_t frame_id);
 
 /* `weight` periods of a thread at a time, in microseconds. Stack 0: none could be taken. */
-void profile_kit_sample(struct profile_kit *kit, uint32_t thread_id, uint32_t stack_id, uint32_t weight, uint64_t time_us);
+void profile_kit_sample(struct profile_kit *kit, uint32_t thread_id, uint32_t stack_id, uint32_t weight,
+                        uint64_t time_us);
 
 /* A ledger in which each sample was sent and `lost` more found the ring full, for the first thread, and the end. */
 void profile_kit_end(struct profile_kit *kit, uint64_t lost);

@@ -85,7 +85,7 @@ static void test_lines_are_sorted_cleaned_and_sum_to_the_nanosecond(void **state
 static void test_thread_can_be_left_out(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .leave_out_thread = true };
+    struct spipe_export_options options = {.leave_out_thread = true};
 
     assert_int_equal(export(fixture, &options), 0);
     assert_string_equal(fixture->text, "[no stack] 10000000\n"
@@ -97,7 +97,7 @@ static void test_thread_can_be_left_out(void **state)
 static void test_threads_are_chosen_by_name_and_by_number(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .thread = "101" };
+    struct spipe_export_options options = {.thread = "101"};
 
     assert_int_equal(export(fixture, &options), 0);
     assert_string_equal(fixture->text, "demo;main;alpha(int: long) 30000000\n");
@@ -111,7 +111,7 @@ static void test_threads_are_chosen_by_name_and_by_number(void **state)
 static void test_unknown_thread_is_not_found(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .thread = "nobody" };
+    struct spipe_export_options options = {.thread = "nobody"};
 
     assert_int_equal(export(fixture, &options), SPIPE_E_NOT_FOUND);
     assert_string_equal(fixture->text, "");
@@ -120,7 +120,7 @@ static void test_unknown_thread_is_not_found(void **state)
 static void test_time_range_excludes_its_end(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .from_ns = 2000000, .to_ns = 4000000 };
+    struct spipe_export_options options = {.from_ns = 2000000, .to_ns = 4000000};
 
     assert_int_equal(export(fixture, &options), 0);
     assert_string_equal(fixture->text, "demo;main;alpha(int: long) 50000000\n");
@@ -129,7 +129,7 @@ static void test_time_range_excludes_its_end(void **state)
 static void test_nothing_sampled_gives_an_empty_text(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .from_ns = 900000000 };
+    struct spipe_export_options options = {.from_ns = 900000000};
 
     assert_int_equal(export(fixture, &options), 0);
     assert_string_equal(fixture->text, "");

@@ -17,7 +17,7 @@ struct fixture {
     struct profile_kit kit;
     struct spipe_symbols *symbols;
     char *page;
-    char *data;     /* what stands between the data's script tags, inside `page` */
+    char *data; /* what stands between the data's script tags, inside `page` */
 };
 
 static int set_up(void **state)
@@ -139,7 +139,7 @@ static void test_data_holds_names_places_threads_and_ledger(void **state)
 static void test_left_out_samples_leave_no_names(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .thread = "kept" };
+    struct spipe_export_options options = {.thread = "kept"};
 
     add_function_sample(fixture, "wanted_function", 1, "kept");
     add_function_sample(fixture, "other_function", 2, "left");
@@ -161,7 +161,7 @@ static void test_empty_profile_gives_a_page(void **state)
 static void test_unknown_thread_writes_nothing(void **state)
 {
     struct fixture *fixture = *state;
-    struct spipe_export_options options = { .thread = "nobody" };
+    struct spipe_export_options options = {.thread = "nobody"};
     FILE *stream = tmpfile();
 
     assert_non_null(stream);

@@ -99,7 +99,7 @@ static void test_any_ranges_give_what_a_plain_search_gives(void **state)
         spipe_ranges_init(&ranges);
         for (uint32_t i = 0; i < 40; i++) {
             seed = seed * 1664525u + 1013904223u;
-            range[i] = (struct spipe_range){ (seed >> 8) % 200, 0, i };
+            range[i] = (struct spipe_range){(seed >> 8) % 200, 0, i};
             range[i].end = range[i].start + 1 + (seed >> 20) % 60;
             assert_int_equal(spipe_ranges_add(&ranges, range[i].start, range[i].end, i), 0);
         }

@@ -21,15 +21,15 @@
 
 #include <cmocka.h>
 
-static const uint8_t build_id_bytes[] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
-                                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
-static const struct spipe_bytes build_id = { build_id_bytes, sizeof build_id_bytes };
-static const struct spipe_bytes no_build_id = { NULL, 0 };
+static const uint8_t build_id_bytes[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                         0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+static const struct spipe_bytes build_id = {build_id_bytes, sizeof build_id_bytes};
+static const struct spipe_bytes no_build_id = {NULL, 0};
 
 /* Addresses in the fixture's file. */
 static struct {
-    uint64_t inlined;       /* inside fixture_innermost, inlined into spipe_fixture_outer */
-    uint64_t hidden;        /* inside fixture_hidden */
+    uint64_t inlined; /* inside fixture_innermost, inlined into spipe_fixture_outer */
+    uint64_t hidden;  /* inside fixture_hidden */
     uint64_t outer;
     uint64_t sizeless;
     uint64_t sized;
@@ -251,8 +251,8 @@ static void test_address_outside_code_has_no_name(void **state)
 
 static void test_other_build_id_gives_no_names(void **state)
 {
-    static const uint8_t other[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
-    struct spipe_bytes other_id = { other, sizeof other };
+    static const uint8_t other[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    struct spipe_bytes other_id = {other, sizeof other};
     struct spipe_symbol_file *file = open_file(SPIPE_TEST_FIXTURES "/libspipe-fixture.so", other_id);
 
     (void)state;
@@ -336,7 +336,7 @@ static struct spipe_symbol_file *open_cxx_fixture(const char *path)
     elf = elf_begin(fd, ELF_C_READ, NULL);
     len = dwelf_elf_gnu_build_id(elf, &id);
     assert_true(len > 0);
-    file = open_file(path, (struct spipe_bytes){ id, (size_t)len });
+    file = open_file(path, (struct spipe_bytes){id, (size_t)len});
     elf_end(elf);
     close(fd);
     return file;
@@ -373,7 +373,7 @@ static struct spipe_bytes vdso_build_id(struct spipe_bytes vdso, Elf **ret_elf)
     elf_version(EV_CURRENT);
     *ret_elf = elf_memory((char *)(uintptr_t)vdso.data, vdso.len);
     len = *ret_elf ? dwelf_elf_gnu_build_id(*ret_elf, &id) : 0;
-    return (struct spipe_bytes){ id, len > 0 ? (size_t)len : 0 };
+    return (struct spipe_bytes){id, len > 0 ? (size_t)len : 0};
 }
 
 static void test_vdso_is_named_when_it_is_this_kernels(void **state)
@@ -439,8 +439,8 @@ static void write_theirs(FILE *stream, const char *path, const char *addresses)
     assert_int_equal(pclose(pipe), 0);
 }
 
-/* True when two names mean the same function. For functions that the linker does not know, addr2line leaves out namespaces and
- * arguments. */
+/* True when two names mean the same function. For functions that the linker does not know, addr2line leaves out
+ * namespaces and arguments. */
 static bool is_same_function(const char *our_name, const char *their_name)
 {
     char bare[256];
@@ -460,8 +460,8 @@ static unsigned long line_number(const char *line)
     return strtoul(colon + 1, NULL, 10);
 }
 
-/* Compares line by line: line numbers must be the same always. Returns the lines, and in how many the file or the function
- * differs. */
+/* Compares line by line: line numbers must be the same always. Returns the lines, and in how many the file or the
+ * function differs. */
 static size_t compare_lines(FILE *ours, FILE *theirs, size_t *ret_different)
 {
     char our_line[16384];
@@ -512,7 +512,8 @@ static void test_names_and_lines_are_those_of_addr2line(void **state)
     rewind(theirs);
     count = compare_lines(ours, theirs, &different);
     assert_true(count > LINES_MIN);
-    /* Now and then addr2line gives the line of an inlined function together with the name or file of the one around it. */
+    /* Now and then addr2line gives the line of an inlined function together with the name or file of the one around it.
+     */
     assert_true(different * 100 < count);
     fclose(ours);
     fclose(theirs);

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-static const uint8_t build_id_bytes[] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
-                                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
-static const struct spipe_bytes build_id = { build_id_bytes, sizeof build_id_bytes };
-static const struct spipe_bytes no_build_id = { NULL, 0 };
+static const uint8_t build_id_bytes[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                         0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+static const struct spipe_bytes build_id = {build_id_bytes, sizeof build_id_bytes};
+static const struct spipe_bytes no_build_id = {NULL, 0};
 
 struct fixture {
     struct profile_kit kit;
@@ -69,7 +69,8 @@ static void test_stand_ins_are_named_in_brackets(void **state)
 
     assert_name(fixture, profile_kit_stand_in(&fixture->kit, SPIPE_STAND_IN_TOO_DEEP), "[too deep]",
                 SPIPE_SYMBOLS_STAND_IN);
-    assert_name(fixture, profile_kit_stand_in(&fixture->kit, SPIPE_STAND_IN_KERNEL), "[kernel]", SPIPE_SYMBOLS_STAND_IN);
+    assert_name(fixture, profile_kit_stand_in(&fixture->kit, SPIPE_STAND_IN_KERNEL), "[kernel]",
+                SPIPE_SYMBOLS_STAND_IN);
 }
 
 static void test_methods_are_named_by_the_agent(void **state)
@@ -109,10 +110,10 @@ static void test_missing_file_gives_address_in_file(void **state)
 
 static void test_other_build_id_is_told_and_names_nothing(void **state)
 {
-    static const uint8_t other[] = { 9, 9, 9, 9, 9, 9, 9, 9 };
+    static const uint8_t other[] = {9, 9, 9, 9, 9, 9, 9, 9};
     struct fixture *fixture = *state;
     uint32_t image_id = profile_kit_image(&fixture->kit, SPIPE_TEST_FIXTURES "/libspipe-fixture.so",
-                                          (struct spipe_bytes){ other, sizeof other }, 0);
+                                          (struct spipe_bytes){other, sizeof other}, 0);
     uint32_t frame_id = profile_kit_place(&fixture->kit, image_id, 0x1100);
 
     assert_name(fixture, frame_id, "libspipe-fixture.so+0x1100", SPIPE_SYMBOLS_NAMELESS);

@@ -23,7 +23,8 @@ static void test_whole_characters_stay(void **state)
 {
     (void)state;
     assert_clean("plain", "plain");
-    assert_clean("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5");
+    assert_clean("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5",
+                 "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5");
 }
 
 static void test_control_characters_become_question_marks(void **state)
@@ -45,7 +46,8 @@ static void test_broken_characters_become_question_marks(void **state)
 
 static void test_cutting_never_splits_a_character(void **state)
 {
-    const char *text = "a\xe2\x82\xac" "b";
+    const char *text = "a\xe2\x82\xac"
+                       "b";
 
     (void)state;
     assert_int_equal(spipe_utf8_cut(text, 1), 1);

@@ -14,7 +14,7 @@ struct sample_page {
     uint32_t seed;
     uint32_t function[FUNCTIONS];
     uint32_t node_count;
-    uint32_t *depth;        /* of each stack node */
+    uint32_t *depth; /* of each stack node */
 };
 
 static uint32_t next_random(struct sample_page *page)
@@ -25,10 +25,10 @@ static uint32_t next_random(struct sample_page *page)
 
 static void add_functions(struct sample_page *page)
 {
-    static const char *const known[] = { "main", "compute_everything", "read_input",
-                                         "<img src=x onerror=document.body.dataset.broken=1>",
-                                         "std::vector<int, std::allocator<int> >::push_back(int const&)" };
-    struct spipe_bytes none = { NULL, 0 };
+    static const char *const known[] = {"main", "compute_everything", "read_input",
+                                        "<img src=x onerror=document.body.dataset.broken=1>",
+                                        "std::vector<int, std::allocator<int> >::push_back(int const&)"};
+    struct spipe_bytes none = {NULL, 0};
     uint32_t image_id = profile_kit_image(&page->kit, "/opt/demo/libnameless.so", none, 0);
 
     for (uint32_t i = 0; i < FUNCTIONS; i++) {
@@ -68,7 +68,7 @@ static void add_samples(struct sample_page *page)
 
 int main(int argc, char **argv)
 {
-    struct sample_page page = { .seed = 1, .node_count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 2000 };
+    struct sample_page page = {.seed = 1, .node_count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 2000};
     FILE *stream = argc > 1 ? fopen(argv[1], "w") : NULL;
     struct spipe_symbols *symbols = NULL;
     int status = 0;

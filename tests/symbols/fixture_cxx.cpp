@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// C++ with what compilers make of it: templates, containers, inlined members, anonymous namespaces, parts moved out of line.
+// C++ with what compilers make of it: templates, containers, inlined members, anonymous namespaces, parts moved out of
+// line.
 #include <algorithm>
 #include <map>
 #include <stdexcept>
@@ -7,12 +8,17 @@
 #include <utility>
 #include <vector>
 
-namespace spipe_fixture {
-namespace {
+namespace spipe_fixture
+{
+namespace
+{
 
 template <typename Key> struct Counter {
     std::map<Key, int> seen;
-    void add(const Key &key) { seen[key]++; }
+    void add(const Key &key)
+    {
+        seen[key]++;
+    }
     int most() const
     {
         int most = 0;
@@ -35,13 +41,17 @@ __attribute__((noinline)) int hidden(const std::vector<std::string> &words)
 
 } // namespace
 
-class Words {
-public:
+class Words
+{
+  public:
     explicit Words(const char *text);
-    int most_frequent() const { return hidden(words); }
+    int most_frequent() const
+    {
+        return hidden(words);
+    }
     std::vector<std::string> sorted() const;
 
-private:
+  private:
     std::vector<std::string> words;
 };
 

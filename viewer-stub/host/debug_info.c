@@ -12,14 +12,14 @@
 #include <string.h>
 
 /* Entries of a unit are nested; hostile input could nest them without end. */
-#define NESTING_MAX 200u
+#define NESTING_MAX     200u
 #define SCOPED_NAME_MAX 1024u
 
 /* A function as kept: the public part, and which entry declares it. */
 struct function {
     struct spipe_debug_function known;
-    const void *declared_at;    /* the entry's bytes */
-    char *scoped_name;          /* owned, may be NULL */
+    const void *declared_at; /* the entry's bytes */
+    char *scoped_name;       /* owned, may be NULL */
 };
 
 struct unit {
@@ -33,7 +33,7 @@ struct unit {
 };
 
 struct spipe_debug_info {
-    uint64_t bias;              /* what libdw's addresses must be moved by to be the file's */
+    uint64_t bias; /* what libdw's addresses must be moved by to be the file's */
     spipe_debug_is_code is_code;
     const void *user;
     struct unit *unit;
@@ -165,7 +165,7 @@ static void fill_function(struct function *function, Dwarf_Die *die, Dwarf_Die *
 static const struct spipe_debug_function *get_function(struct spipe_debug_info *info, struct unit *unit, Dwarf_Die *die)
 {
     Dwarf_Die declaration = find_declaration(die);
-    struct function key = { .declared_at = declaration.addr };
+    struct function key = {.declared_at = declaration.addr};
     struct function *function = NULL;
     void *node = tfind(&key, &info->functions, compare_functions);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Demangling by the C++ runtime, where libiberty is not there: C++ and, since it looks like C++, the older Rust mangling. */
+/* Demangling by the C++ runtime, where libiberty is not there: C++ and, since it looks like C++, the older Rust
+ * mangling. */
 #include "viewer-stub/host/demangle.h"
 
 #include <stdlib.h>

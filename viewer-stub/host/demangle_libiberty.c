@@ -11,8 +11,8 @@ struct reading {
     jmp_buf full;
 };
 
-/* A name of a few hundred bytes can expand to gigabytes, so a full sink ends the work. The demangler holds nothing on the heap
- * while it prints through a callback, and a jump out of it loses nothing. */
+/* A name of a few hundred bytes can expand to gigabytes, so a full sink ends the work. The demangler holds nothing on
+ * the heap while it prints through a callback, and a jump out of it loses nothing. */
 static void take_piece(const char *piece, size_t len, void *opaque)
 {
     struct reading *reading = opaque;

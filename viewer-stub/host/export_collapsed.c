@@ -73,7 +73,7 @@ static char *make_stack(const struct spipe_store *store, const struct spipe_symb
                         const struct spipe_export_options *options, const struct spipe_export_stacks *stacks,
                         const struct spipe_export_entry *entry, uint32_t *path)
 {
-    struct text text = { NULL, 0, 0, false };
+    struct text text = {NULL, 0, 0, false};
     struct spipe_store_thread thread;
 
     if (!options || !options->leave_out_thread) {
@@ -123,7 +123,7 @@ int spipe_export_collapsed(const struct spipe_store *store, struct spipe_symbols
     status = lines && path ? SPIPE_OK : SPIPE_E_NO_MEMORY;
     while (status == SPIPE_OK && count < stacks.entry_count) {
         const struct spipe_export_entry *entry = &stacks.entry[count];
-        lines[count] = (struct line){ make_stack(store, symbols, options, &stacks, entry, path), entry->weight_ns };
+        lines[count] = (struct line){make_stack(store, symbols, options, &stacks, entry, path), entry->weight_ns};
         if (lines[count].stack)
             count++;
         else

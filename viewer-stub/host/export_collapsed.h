@@ -2,9 +2,10 @@
 /*
  * Collapsed stacks: the text that flamegraph.pl, speedscope, inferno and others read.
  *
- * One line for each stack: the names from the thread's and the outermost function's to the innermost one's, joined by ';', then a space
- * and the stack's CPU time in whole nanoseconds, so that the sum over all lines is exactly that of the samples. Lines are sorted by their
- * bytes and each stack stands once. In names, ';' becomes ':' and control characters become '?'.
+ * One line for each stack: the names from the thread's and the outermost function's to the innermost one's, joined by
+ * ';', then a space and the stack's CPU time in whole nanoseconds, so that the sum over all lines is exactly that of
+ * the samples. Lines are sorted by their bytes and each stack stands once. In names, ';' becomes ':' and control
+ * characters become '?'.
  */
 #ifndef SPIPE_HOST_EXPORT_COLLAPSED_H
 #define SPIPE_HOST_EXPORT_COLLAPSED_H

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define TITLE_MARK "@TITLE@"
-#define DATA_MARK "@DATA@"
-#define TITLE_MAX 256u
+#define DATA_MARK  "@DATA@"
+#define TITLE_MAX  256u
 
 /* The session that most samples are from: a shell that became another program is not what was profiled. */
 static uint32_t find_main_session(const struct spipe_store *store)
@@ -72,8 +72,9 @@ static void print_markup(const char *text, FILE *stream)
     }
 }
 
-/* JSON between script tags: no '<' may stand in it, or a name could end the script. It stands in texts only, where it can be
- * escaped. Spaces between values are left out: in the columns of a big profile they would be a third of the page. */
+/* JSON between script tags: no '<' may stand in it, or a name could end the script. It stands in texts only, where it
+ * can be escaped. Spaces between values are left out: in the columns of a big profile they would be a third of the
+ * page. */
 static void print_script_data(const char *json, size_t len, FILE *stream)
 {
     bool in_text = false;
@@ -153,7 +154,7 @@ int spipe_export_html(const struct spipe_store *store, struct spipe_symbols *sym
         return status;
     status = spipe_summary_init(store, NULL, end, 1, &summary);
     if (status == SPIPE_OK) {
-        struct spipe_html_data data = { store, symbols, options, &stacks, &summary, program, find_main_session(store) };
+        struct spipe_html_data data = {store, symbols, options, &stacks, &summary, program, find_main_session(store)};
         find_program(store, data.main_session, program);
         status = make_json(&data, &json, &json_len);
         spipe_summary_done(&summary);

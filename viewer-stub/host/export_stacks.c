@@ -16,10 +16,10 @@ struct builder {
     struct spipe_export_node *node;
     uint32_t count;
     uint32_t capacity;
-    uint32_t *slot;             /* 0: free; else a node's index */
+    uint32_t *slot; /* 0: free; else a node's index */
     uint32_t slot_mask;
-    uint32_t *by_store_node;    /* the innermost function's node for each stack node, or NOT_MAPPED */
-    uint32_t *chain;            /* stack nodes on the way outwards */
+    uint32_t *by_store_node; /* the innermost function's node for each stack node, or NOT_MAPPED */
+    uint32_t *chain;         /* stack nodes on the way outwards */
 };
 
 static uint32_t hash_node(uint32_t parent, uint32_t function)
@@ -81,7 +81,7 @@ static int get_child(struct builder *builder, uint32_t parent, uint32_t function
         status = grow(builder);
     if (status != SPIPE_OK)
         return status;
-    builder->node[builder->count] = (struct spipe_export_node){ parent, function };
+    builder->node[builder->count] = (struct spipe_export_node){parent, function};
     place_in_table(builder, builder->count);
     *ret_node = builder->count++;
     return SPIPE_OK;
@@ -161,7 +161,7 @@ static int map_entries(struct builder *builder, const struct spipe_fold *fold, s
         return SPIPE_E_NO_MEMORY;
     for (size_t i = 0; i < fold->count && status == SPIPE_OK; i++) {
         struct spipe_export_entry *entry = &stacks->entry[i];
-        *entry = (struct spipe_export_entry){ fold->entry[i].thread, 0, fold->entry[i].samples, fold->entry[i].weight };
+        *entry = (struct spipe_export_entry){fold->entry[i].thread, 0, fold->entry[i].samples, fold->entry[i].weight};
         status = map_stack(builder, fold->entry[i].node, &entry->node);
     }
     stacks->entry_count = fold->count;
@@ -171,7 +171,7 @@ static int map_entries(struct builder *builder, const struct spipe_fold *fold, s
 static int build(const struct spipe_store *store, struct spipe_symbols *symbols, const struct spipe_fold *fold,
                  uint32_t node_count, struct spipe_export_stacks *stacks)
 {
-    struct builder builder = { .store = store, .symbols = symbols };
+    struct builder builder = {.store = store, .symbols = symbols};
     int status = grow(&builder);
 
     builder.by_store_node = malloc(node_count * sizeof *builder.by_store_node);
@@ -180,7 +180,7 @@ static int build(const struct spipe_store *store, struct spipe_symbols *symbols,
         status = SPIPE_E_NO_MEMORY;
     if (status == SPIPE_OK) {
         memset(builder.by_store_node, 0xff, node_count * sizeof *builder.by_store_node);
-        builder.node[0] = (struct spipe_export_node){ 0, SPIPE_STORE_NONE };
+        builder.node[0] = (struct spipe_export_node){0, SPIPE_STORE_NONE};
         builder.count = 1;
         status = map_entries(&builder, fold, stacks);
     }
@@ -230,7 +230,7 @@ int spipe_export_stacks_init(const struct spipe_store *store, struct spipe_symbo
                              const struct spipe_export_options *options, struct spipe_export_stacks *ret_stacks)
 {
     struct spipe_calltree_filter filter = SPIPE_CALLTREE_ALL;
-    struct spipe_export_stacks stacks = { .node = NULL };
+    struct spipe_export_stacks stacks = {.node = NULL};
     struct spipe_fold fold;
     uint32_t *threads = NULL;
     int status = SPIPE_OK;

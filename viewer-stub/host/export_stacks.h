@@ -16,23 +16,24 @@ extern "C" {
 
 /* All 0 is everything. Only CPU samples are exported. */
 struct spipe_export_options {
-    const char *thread;         /* only threads with this name, or with this number as their tid; NULL: all */
-    uint64_t from_ns;           /* only samples from here on, since the first session's origin */
-    uint64_t to_ns;             /* and before this; 0: no end */
-    bool leave_out_thread;      /* collapsed stacks: do not begin each with its thread's name */
+    const char *thread;    /* only threads with this name, or with this number as their tid; NULL: all */
+    uint64_t from_ns;      /* only samples from here on, since the first session's origin */
+    uint64_t to_ns;        /* and before this; 0: no end */
+    bool leave_out_thread; /* collapsed stacks: do not begin each with its thread's name */
 };
 
 /* The function of samples without a stack. */
 #define SPIPE_EXPORT_NO_STACK (UINT32_MAX - 1)
 
-/* A function and the one that called it. Parents stand before their children; node 0 is the root, without a function. */
+/* A function and the one that called it. Parents stand before their children; node 0 is the root, without a function.
+ */
 struct spipe_export_node {
     uint32_t parent;
-    uint32_t function;          /* of the symbols, or SPIPE_EXPORT_NO_STACK */
+    uint32_t function; /* of the symbols, or SPIPE_EXPORT_NO_STACK */
 };
 
 struct spipe_export_entry {
-    uint32_t thread;            /* index in the store */
+    uint32_t thread; /* index in the store */
     uint32_t node;
     uint64_t samples;
     uint64_t weight_ns;
@@ -41,7 +42,7 @@ struct spipe_export_entry {
 struct spipe_export_stacks {
     struct spipe_export_node *node;
     uint32_t node_count;
-    struct spipe_export_entry *entry;   /* sorted by thread, then node; each pair once */
+    struct spipe_export_entry *entry; /* sorted by thread, then node; each pair once */
     size_t entry_count;
     uint64_t samples;
     uint64_t weight_ns;

@@ -10,20 +10,20 @@
 
 /* What the page gets, in the page's own dense numbers. Maps hold NONE for what the page does not need. */
 struct tables {
-    uint32_t *function;         /* the symbols' ids, by the page's */
+    uint32_t *function; /* the symbols' ids, by the page's */
     uint32_t function_count;
-    uint32_t *function_map;     /* the page's, by the symbols' */
-    uint32_t no_stack;          /* the page's number for samples without a stack, NONE when there are none */
+    uint32_t *function_map; /* the page's, by the symbols' */
+    uint32_t no_stack;      /* the page's number for samples without a stack, NONE when there are none */
     uint32_t *image;
     uint32_t image_count;
     uint32_t *image_map;
-    const char **file;          /* sorted, each once */
+    const char **file; /* sorted, each once */
     uint32_t file_count;
     uint32_t *thread;
     uint32_t thread_count;
     uint32_t *thread_map;
-    uint64_t *thread_weight;    /* of the wanted samples, by the store's index */
-    struct spipe_export_entry *entry;   /* with the page's threads */
+    uint64_t *thread_weight;          /* of the wanted samples, by the store's index */
+    struct spipe_export_entry *entry; /* with the page's threads */
 };
 
 static int compare_texts(const void *left, const void *right)
@@ -121,7 +121,7 @@ static int number_threads(const struct spipe_html_data *data, struct tables *tab
     for (size_t i = 0; i < data->stacks->entry_count; i++) {
         const struct spipe_export_entry *entry = &data->stacks->entry[i];
         if (i == 0 || entry->thread != entry[-1].thread)
-            heavy[tables->thread_count++] = (struct heavy){ 0, entry->thread };
+            heavy[tables->thread_count++] = (struct heavy){0, entry->thread};
         heavy[tables->thread_count - 1].weight += entry->weight_ns;
     }
     if (tables->thread_count > 0)
@@ -192,8 +192,8 @@ static uint32_t page_function(const struct tables *tables, uint32_t function)
 }
 
 static void write_column(struct spipe_json *json, const char *key, const struct spipe_html_data *data,
-                         const struct tables *tables, int64_t (*value)(const struct spipe_html_data *data,
-                                                                       const struct tables *tables, uint32_t i))
+                         const struct tables *tables,
+                         int64_t (*value)(const struct spipe_html_data *data, const struct tables *tables, uint32_t i))
 {
     spipe_json_key(json, key);
     spipe_json_begin_array(json);
@@ -206,7 +206,7 @@ static void write_column(struct spipe_json *json, const char *key, const struct 
 static struct spipe_symbols_function get_function(const struct spipe_html_data *data, const struct tables *tables,
                                                   uint32_t i)
 {
-    struct spipe_symbols_function known = { "[no stack]", SPIPE_STORE_NONE, "", "", "", 0, SPIPE_SYMBOLS_STAND_IN };
+    struct spipe_symbols_function known = {"[no stack]", SPIPE_STORE_NONE, "", "", "", 0, SPIPE_SYMBOLS_STAND_IN};
 
     if (tables->function[i] != SPIPE_EXPORT_NO_STACK)
         spipe_symbols_get_function(data->symbols, tables->function[i], &known);
@@ -275,7 +275,8 @@ static void write_images(const struct spipe_html_data *data, const struct tables
         spipe_json_begin_object(json);
         spipe_json_member_text(json, "path", image.path);
         spipe_json_member_text(json, "name", slash ? slash + 1 : image.path);
-        spipe_json_member_text(json, "source", spipe_symbols_image_source(data->symbols, tables->image[i], &is_unproven));
+        spipe_json_member_text(json, "source",
+                               spipe_symbols_image_source(data->symbols, tables->image[i], &is_unproven));
         spipe_json_member_bool(json, "unproven", is_unproven);
         spipe_json_end_object(json);
     }
@@ -323,8 +324,8 @@ static void write_nodes(const struct spipe_html_data *data, const struct tables 
 
 static void write_entries(const struct spipe_html_data *data, const struct tables *tables, struct spipe_json *json)
 {
-    static const struct spipe_export_entry zero = { 0, 0, 0, 0 };
-    static const char *const key[] = { "thread", "node", "weight", "samples" };
+    static const struct spipe_export_entry zero = {0, 0, 0, 0};
+    static const char *const key[] = {"thread", "node", "weight", "samples"};
 
     spipe_json_key(json, "entries");
     spipe_json_begin_object(json);
@@ -334,8 +335,8 @@ static void write_entries(const struct spipe_html_data *data, const struct table
         for (size_t i = 0; i < data->stacks->entry_count; i++) {
             const struct spipe_export_entry *entry = &tables->entry[i];
             const struct spipe_export_entry *before = i ? entry - 1 : &zero;
-            int64_t value[] = { (int64_t)entry->thread - before->thread, (int64_t)entry->node - before->node,
-                                (int64_t)entry->weight_ns, (int64_t)entry->samples };
+            int64_t value[] = {(int64_t)entry->thread - before->thread, (int64_t)entry->node - before->node,
+                               (int64_t)entry->weight_ns, (int64_t)entry->samples};
             spipe_json_signed(json, value[column]);
         }
         spipe_json_end_array(json);

@@ -16,19 +16,19 @@ static uint64_t max(uint64_t a, uint64_t b)
 
 struct spipe_bytes spipe_own_vdso(void)
 {
-    struct spipe_bytes image = { (const uint8_t *)(uintptr_t)getauxval(AT_SYSINFO_EHDR), 0 };
+    struct spipe_bytes image = {(const uint8_t *)(uintptr_t)getauxval(AT_SYSINFO_EHDR), 0};
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(uintptr_t)image.data;
     const ElfW(Phdr) *segment = NULL;
     uint64_t end = 0;
 
     if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-        return (struct spipe_bytes){ NULL, 0 };
+        return (struct spipe_bytes){NULL, 0};
     segment = (const ElfW(Phdr) *)(uintptr_t)(image.data + header->e_phoff);
     for (unsigned i = 0; i < header->e_phnum; i++)
         end = max(end, segment[i].p_offset + segment[i].p_filesz);
     end = max(end, (uint64_t)header->e_shoff + (uint64_t)header->e_shnum * header->e_shentsize);
     if (end > VDSO_LEN_MAX)
-        return (struct spipe_bytes){ NULL, 0 };
+        return (struct spipe_bytes){NULL, 0};
     image.len = (size_t)end;
     return image;
 }

@@ -15,7 +15,7 @@ struct slot {
 struct slots {
     struct slot *slot;
     size_t count;
-    const char **by_index;      /* names of .rela.plt, in its order, NULL where there is none */
+    const char **by_index; /* names of .rela.plt, in its order, NULL where there is none */
     size_t index_count;
 };
 
@@ -34,7 +34,7 @@ static int compare_slots(const void *left, const void *right)
 
 static const char *find_slot(const struct slots *slots, uint64_t address)
 {
-    struct slot key = { address, NULL };
+    struct slot key = {address, NULL};
     const struct slot *slot = NULL;
 
     if (slots->count > 0)
@@ -58,15 +58,11 @@ static const char *symbol_name(Elf *elf, uint32_t link, size_t symbol_index)
     return name && name[0] != '\0' ? name : NULL;
 }
 
-static int read_relocations(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, int is_plt, struct slots *slots)
+/* Makes room for `count` more slots, and in .rela.plt for their names by index. */
+static int reserve_slots(struct slots *slots, size_t count, int is_plt)
 {
-    Elf_Data *data = elf_getdata(section, NULL);
-    size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
-    struct slot *grown = NULL;
+    struct slot *grown = realloc(slots->slot, (slots->count + count) * sizeof *grown);
 
-    if (count == 0 || count > INT32_MAX)
-        return 0;
-    grown = realloc(slots->slot, (slots->count + count) * sizeof *grown);
     if (!grown)
         return -1;
     slots->slot = grown;
@@ -74,17 +70,27 @@ static int read_relocations(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
         slots->by_index = calloc(count, sizeof *slots->by_index);
         slots->index_count = slots->by_index ? count : 0;
     }
+    return 0;
+}
+
+static int read_relocations(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, int is_plt, struct slots *slots)
+{
+    Elf_Data *data = elf_getdata(section, NULL);
+    size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
+
+    if (count == 0 || count > INT32_MAX)
+        return 0;
+    if (reserve_slots(slots, count, is_plt) != 0)
+        return -1;
     for (size_t i = 0; i < count; i++) {
         GElf_Rela relocation;
-        uint64_t type = 0;
         const char *name = NULL;
         if (!gelf_getrela(data, (int)i, &relocation))
             continue;
-        type = GELF_R_TYPE(relocation.r_info);
-        if (type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT)
+        if (GELF_R_TYPE(relocation.r_info) == R_X86_64_JUMP_SLOT || GELF_R_TYPE(relocation.r_info) == R_X86_64_GLOB_DAT)
             name = symbol_name(elf, header->sh_link, GELF_R_SYM(relocation.r_info));
         if (name)
-            slots->slot[slots->count++] = (struct slot){ relocation.r_offset, name };
+            slots->slot[slots->count++] = (struct slot){relocation.r_offset, name};
         if (is_plt && i < slots->index_count)
             slots->by_index[i] = name;
     }
@@ -110,10 +116,11 @@ static int read_slots(Elf *elf, size_t names, struct slots *slots)
     return 0;
 }
 
-/* Reads one stub: `endbr64`, then `jmp *slot` with or without a `bnd` prefix, or `push index` on its way to the loader. */
+/* Reads one stub: `endbr64`, then `jmp *slot` with or without a `bnd` prefix, or `push index` on its way to the loader.
+ */
 static const char *read_stub(const unsigned char *bytes, size_t len, uint64_t address, const struct slots *slots)
 {
-    static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+    static const unsigned char endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
     size_t at = len >= 4 && memcmp(bytes, endbr64, 4) == 0 ? 4 : 0;
 
     if (at < len && bytes[at] == 0xf2)
@@ -147,7 +154,7 @@ static void read_section(Elf_Scn *section, const GElf_Shdr *header, const struct
 
 void spipe_plt_names(Elf *elf, void (*found)(void *user, uint64_t start, uint64_t end, const char *name), void *user)
 {
-    struct slots slots = { NULL, 0, NULL, 0 };
+    struct slots slots = {NULL, 0, NULL, 0};
     Elf_Scn *section = NULL;
     GElf_Ehdr ehdr;
     size_t names = 0;

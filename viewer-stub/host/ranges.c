@@ -29,7 +29,7 @@ static int append(struct spipe_ranges *ranges, uint64_t start, uint64_t end, uin
         ranges->range = grown;
         ranges->capacity = capacity;
     }
-    ranges->range[ranges->count++] = (struct spipe_range){ start, end, value };
+    ranges->range[ranges->count++] = (struct spipe_range){start, end, value};
     return SPIPE_OK;
 }
 
@@ -72,7 +72,7 @@ static int cut(const struct spipe_ranges *ranges, struct spipe_range *open, stru
 
 void spipe_ranges_init(struct spipe_ranges *ranges)
 {
-    *ranges = (struct spipe_ranges){ NULL, 0, 0, false };
+    *ranges = (struct spipe_ranges){NULL, 0, 0, false};
 }
 
 void spipe_ranges_done(struct spipe_ranges *ranges)

@@ -2,8 +2,8 @@
 /*
  * Which of many address ranges holds an address: of several that do, the one that begins last (the innermost).
  *
- * Ranges are added in any order, then sorted and cut into pieces that do not overlap, once; lookups are a binary search. Not
- * for several threads at once while ranges are added.
+ * Ranges are added in any order, then sorted and cut into pieces that do not overlap, once; lookups are a binary
+ * search. Not for several threads at once while ranges are added.
  */
 #ifndef SPIPE_HOST_RANGES_H
 #define SPIPE_HOST_RANGES_H
@@ -14,8 +14,8 @@
 
 struct spipe_range {
     uint64_t start;
-    uint64_t end;       /* the first address behind it */
-    uint32_t value;     /* the caller's; of equal ranges the one with the lowest value is kept */
+    uint64_t end;   /* the first address behind it */
+    uint32_t value; /* the caller's; of equal ranges the one with the lowest value is kept */
 };
 
 struct spipe_ranges {

@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #define BUILD_ID_MAX 64u
-#define DELETED " (deleted)"
+#define DELETED      " (deleted)"
 
 struct spipe_symbol_file {
     Dwfl *dwfl;
     Dwfl_Module *module;
     struct spipe_symbol_table *table;
-    struct spipe_debug_info *debug;     /* NULL when there is none */
+    struct spipe_debug_info *debug; /* NULL when there is none */
     enum spipe_symbol_source source;
     bool is_unproven;
 };
@@ -40,7 +40,7 @@ static int open_plain(const char *path, enum spipe_symbol_source *ret_why)
 
     if (fd < 0) {
         *ret_why = path[0] != '/' || errno == ENOENT || errno == ENOTDIR ? SPIPE_SYMBOL_SOURCE_FILE_MISSING
-                                                                       : SPIPE_SYMBOL_SOURCE_UNREADABLE;
+                                                                         : SPIPE_SYMBOL_SOURCE_UNREADABLE;
         return -1;
     }
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -73,8 +73,8 @@ static void drop_module(struct spipe_symbol_file *file)
     file->module = NULL;
 }
 
-/* Makes a module of the ELF image in `fd` (taken over) or, when `memory` is not NULL, of that. Returns false and says why when
- * it is not the image that ran. */
+/* Makes a module of the ELF image in `fd` (taken over) or, when `memory` is not NULL, of that. Returns false and says
+ * why when it is not the image that ran. */
 static bool take_image(struct spipe_symbol_file *file, const char *path, int fd, struct spipe_bytes memory,
                        struct spipe_bytes build_id)
 {
@@ -85,9 +85,9 @@ static bool take_image(struct spipe_symbol_file *file, const char *path, int fd,
     file->dwfl = dwfl_begin(&callbacks);
     if (file->dwfl) {
         dwfl_report_begin(file->dwfl);
-        file->module = memory.data ? dwfl_report_offline_memory(file->dwfl, path, path, (char *)(uintptr_t)memory.data,
-                                                                memory.len)
-                                   : dwfl_report_elf(file->dwfl, path, path, fd, 0, true);
+        file->module =
+            memory.data ? dwfl_report_offline_memory(file->dwfl, path, path, (char *)(uintptr_t)memory.data, memory.len)
+                        : dwfl_report_elf(file->dwfl, path, path, fd, 0, true);
         dwfl_report_end(file->dwfl, NULL, NULL);
     }
     if (!file->module && fd >= 0)
@@ -105,7 +105,7 @@ static bool take_file(struct spipe_symbol_file *file, const char *path, struct s
 {
     int fd = open_plain(path, &file->source);
 
-    return fd >= 0 && take_image(file, path, fd, (struct spipe_bytes){ NULL, 0 }, build_id);
+    return fd >= 0 && take_image(file, path, fd, (struct spipe_bytes){NULL, 0}, build_id);
 }
 
 /* A program that was replaced while it ran: its path says so, and the build id proves what stands there now. */
@@ -125,7 +125,8 @@ static bool take_deleted(struct spipe_symbol_file *file, const char *path, struc
     return is_taken;
 }
 
-/* The image, or its separate debug file, by build id alone: from /usr/lib/debug, or a debuginfod server that the user named. */
+/* The image, or its separate debug file, by build id alone: from /usr/lib/debug, or a debuginfod server that the user
+ * named. */
 static bool take_by_build_id(struct spipe_symbol_file *file, struct spipe_bytes build_id)
 {
     Dwfl *search = NULL;
@@ -148,7 +149,7 @@ static bool take_by_build_id(struct spipe_symbol_file *file, struct spipe_bytes 
         if (fd < 0)
             fd = dwfl_build_id_find_debuginfo(module, &user, "image", 0, NULL, NULL, 0, &path);
     }
-    if (fd >= 0 && !take_image(file, path ? path : "image", fd, (struct spipe_bytes){ NULL, 0 }, build_id))
+    if (fd >= 0 && !take_image(file, path ? path : "image", fd, (struct spipe_bytes){NULL, 0}, build_id))
         fd = -1;
     free(path);
     dwfl_end(search);
@@ -213,7 +214,7 @@ static bool is_mangled(const char *name)
 /* What the symbol table says about an address. */
 static struct spipe_symbol_place place_by_symbol(const struct spipe_symbol_file *file, uint64_t address)
 {
-    struct spipe_symbol_place place = { "", false, address, "", 0, "", 0 };
+    struct spipe_symbol_place place = {"", false, address, "", 0, "", 0};
     const char *name = spipe_symbol_table_find(file->table, address, &place.is_plt, &place.start);
 
     if (name)
@@ -223,8 +224,8 @@ static struct spipe_symbol_place place_by_symbol(const struct spipe_symbol_file 
     return place;
 }
 
-/* Puts what the debug information knows over what the symbol table says. Where it knows only the bare name of a function in a
- * namespace or class, the symbol of the whole function says more. */
+/* Puts what the debug information knows over what the symbol table says. Where it knows only the bare name of a
+ * function in a namespace or class, the symbol of the whole function says more. */
 static struct spipe_symbol_place merge(const struct spipe_debug_place *debug, const struct spipe_symbol_place *symbol,
                                        bool is_outermost)
 {
@@ -286,7 +287,7 @@ bool spipe_symbol_file_is_unproven(const struct spipe_symbol_file *file)
 size_t spipe_symbol_file_find(struct spipe_symbol_file *file, uint64_t address, struct spipe_symbol_place *ret_places)
 {
     struct spipe_debug_place debug[SPIPE_INLINED_MAX];
-    struct spipe_symbol_place symbol = { "", false, address, "", 0, "", 0 };
+    struct spipe_symbol_place symbol = {"", false, address, "", 0, "", 0};
     size_t count = 0;
 
     if (!file->table || !spipe_symbol_table_is_code(file->table, address)) {
@@ -305,8 +306,8 @@ size_t spipe_symbol_file_find(struct spipe_symbol_file *file, uint64_t address, 
 
 const char *spipe_symbol_source_name(enum spipe_symbol_source source)
 {
-    static const char *const name[] = { "debug info",       "symtab",       "dynsym",     "stripped",
-                                        "build id differs", "file missing", "unreadable", "no file" };
+    static const char *const name[] = {"debug info",       "symtab",       "dynsym",     "stripped",
+                                       "build id differs", "file missing", "unreadable", "no file"};
 
     return (unsigned)source < sizeof name / sizeof name[0] ? name[source] : "unknown";
 }

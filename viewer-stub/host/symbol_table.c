@@ -11,9 +11,9 @@
 
 struct symbol {
     uint64_t start;
-    uint64_t end;           /* equal to `start` while the size is not known */
-    const char *name;       /* lies in the ELF data */
-    uint32_t section;       /* index into `code`, where it begins */
+    uint64_t end;     /* equal to `start` while the size is not known */
+    const char *name; /* lies in the ELF data */
+    uint32_t section; /* index into `code`, where it begins */
     unsigned char binding;
     bool is_plt;
 };
@@ -30,10 +30,10 @@ struct spipe_symbol_table {
     size_t capacity;
     struct code_section *code;
     size_t code_count;
-    struct spipe_ranges ranges;             /* values are indexes into `symbol` */
+    struct spipe_ranges ranges; /* values are indexes into `symbol` */
     struct spipe_unwind_starts starts;
     enum spipe_symbol_table_kind kind;
-    bool has_locals;                        /* no functions were left out, as .dynsym and some ways to strip do */
+    bool has_locals; /* no functions were left out, as .dynsym and some ways to strip do */
 };
 
 static size_t count_underscores(const char *name)
@@ -41,11 +41,12 @@ static size_t count_underscores(const char *name)
     return strspn(name, "_");
 }
 
-/* Which of two names for the same code is shown: a global one rather than a weak or local one, the one with fewer leading
- * underscores, the longer one, and then by letters, so that the choice never depends on the order in the file. */
+/* Which of two names for the same code is shown: a global one rather than a weak or local one, the one with fewer
+ * leading underscores, the longer one, and then by letters, so that the choice never depends on the order in the file.
+ */
 static int compare_preference(const struct symbol *a, const struct symbol *b)
 {
-    static const int rank_by_binding[] = { [STB_LOCAL] = 2, [STB_GLOBAL] = 0, [STB_WEAK] = 1 };
+    static const int rank_by_binding[] = {[STB_LOCAL] = 2, [STB_GLOBAL] = 0, [STB_WEAK] = 1};
     int rank_a = a->binding <= STB_WEAK ? rank_by_binding[a->binding] : 0;
     int rank_b = b->binding <= STB_WEAK ? rank_by_binding[b->binding] : 0;
     size_t len_a = strlen(a->name);
@@ -98,7 +99,7 @@ static int add_code(struct spipe_symbol_table *table, uint64_t start, uint64_t s
     if (!grown)
         return SPIPE_E_NO_MEMORY;
     table->code = grown;
-    grown[table->code_count++] = (struct code_section){ start, start + size };
+    grown[table->code_count++] = (struct code_section){start, start + size};
     return SPIPE_OK;
 }
 
@@ -179,7 +180,7 @@ static bool read_symbol(Dwfl_Module *module, uint64_t bias, int i, struct symbol
     address -= bias;
     if (raw.st_size > UINT64_MAX - address)
         return false;
-    *ret_symbol = (struct symbol){ .start = address, .end = address + raw.st_size, .name = name };
+    *ret_symbol = (struct symbol){.start = address, .end = address + raw.st_size, .name = name};
     ret_symbol->binding = (unsigned char)GELF_ST_BIND(raw.st_info);
     *ret_is_local = GELF_ST_BIND(raw.st_info) == STB_LOCAL;
     return true;
@@ -215,7 +216,7 @@ struct plt_context {
 static void add_plt_name(void *user, uint64_t start, uint64_t end, const char *name)
 {
     struct plt_context *context = user;
-    struct symbol symbol = { start, end, name, 0, STB_GLOBAL, true };
+    struct symbol symbol = {start, end, name, 0, STB_GLOBAL, true};
 
     if (find_code_section(context->table, start, &symbol.section) && context->status == SPIPE_OK)
         context->status = add_symbol(context->table, &symbol);
@@ -275,7 +276,7 @@ static int fill(struct spipe_symbol_table *table, Dwfl_Module *module)
 {
     GElf_Addr bias = 0;
     Elf *elf = dwfl_module_getelf(module, &bias);
-    struct plt_context context = { table, SPIPE_OK };
+    struct plt_context context = {table, SPIPE_OK};
     int status = SPIPE_OK;
 
     if (!elf)

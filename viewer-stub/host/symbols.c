@@ -17,17 +17,17 @@
 /* A function and what tells it from others: image, raw name, kind, and where it is declared. */
 struct function {
     struct spipe_symbols_function known;
-    char *raw_name;             /* before demangling */
-    bool is_plt;                /* the stub that leads to it */
-    const char *declared_name;  /* last part of the declaring file: units spell the same path in several ways */
+    char *raw_name;            /* before demangling */
+    bool is_plt;               /* the stub that leads to it */
+    const char *declared_name; /* last part of the declaring file: units spell the same path in several ways */
     uint32_t function_id;
-    char *name;                 /* owned, what `known.name` points to */
+    char *name; /* owned, what `known.name` points to */
 };
 
 /* What a frame stands for: `count` entries of the place column from `first` on. */
 struct frame {
     uint32_t first;
-    uint32_t count;             /* 0: not looked up yet */
+    uint32_t count; /* 0: not looked up yet */
 };
 
 struct image {
@@ -50,8 +50,8 @@ struct spipe_symbols {
     struct function **function;
     uint32_t function_count;
     size_t function_capacity;
-    void *function_tree;        /* the same functions by content */
-    uint32_t *ids;              /* the answer of the last naming call */
+    void *function_tree; /* the same functions by content */
+    uint32_t *ids;       /* the answer of the last naming call */
     size_t ids_capacity;
 };
 
@@ -172,9 +172,9 @@ static uint32_t get_function(struct spipe_symbols *symbols, const struct functio
 
 static struct function plain_key(const char *name, enum spipe_symbols_kind kind)
 {
-    struct function key = { .raw_name = (char *)(uintptr_t)name, .declared_name = "" };
+    struct function key = {.raw_name = (char *)(uintptr_t)name, .declared_name = ""};
 
-    key.known = (struct spipe_symbols_function){ name, SPIPE_STORE_NONE, "", "", "", 0, kind };
+    key.known = (struct spipe_symbols_function){name, SPIPE_STORE_NONE, "", "", "", 0, kind};
     return key;
 }
 
@@ -201,14 +201,16 @@ static struct image *get_image(struct spipe_symbols *symbols, uint32_t index)
 
 static int add_place(struct spipe_symbols *symbols, uint32_t function, const char *file, uint32_t line)
 {
-    if (reserve(&symbols->place, &symbols->place_capacity, symbols->place_count + 1, sizeof *symbols->place) != SPIPE_OK)
+    if (reserve(&symbols->place, &symbols->place_capacity, symbols->place_count + 1, sizeof *symbols->place) !=
+        SPIPE_OK)
         return SPIPE_E_NO_MEMORY;
-    symbols->place[symbols->place_count++] = (struct spipe_symbols_place){ function, file, line };
+    symbols->place[symbols->place_count++] = (struct spipe_symbols_place){function, file, line};
     return SPIPE_OK;
 }
 
-/* The length of a name without what marks a part that the compiler has moved out of its function, such as ".cold". Where debug
- * information knows the function, the part belongs to it. Names in Rust's older mangling have dots of their own. */
+/* The length of a name without what marks a part that the compiler has moved out of its function, such as ".cold".
+ * Where debug information knows the function, the part belongs to it. Names in Rust's older mangling have dots of their
+ * own. */
 static size_t length_to_keep(const struct spipe_symbol_place *place)
 {
     const char *dot = strchr(place->name, '.');
@@ -376,14 +378,14 @@ void spipe_symbols_free(struct spipe_symbols *symbols)
 
 size_t spipe_symbols_frame(struct spipe_symbols *symbols, uint32_t frame, const struct spipe_symbols_place **ret_places)
 {
-    static const struct spipe_symbols_place out_of_memory = { OUT_OF_MEMORY, "", 0 };
+    static const struct spipe_symbols_place out_of_memory = {OUT_OF_MEMORY, "", 0};
     size_t first = symbols->place_count;
     int status = reserve(&symbols->frame, &symbols->frame_capacity, frame + (size_t)1, sizeof *symbols->frame);
 
     if (status == SPIPE_OK && symbols->frame[frame].count == 0) {
         status = look_up(symbols, frame);
         if (status == SPIPE_OK)
-            symbols->frame[frame] = (struct frame){ (uint32_t)first, (uint32_t)(symbols->place_count - first) };
+            symbols->frame[frame] = (struct frame){(uint32_t)first, (uint32_t)(symbols->place_count - first)};
         else
             symbols->place_count = first;
     }
@@ -417,5 +419,5 @@ const char *spipe_symbols_image_source(struct spipe_symbols *symbols, uint32_t i
 
 struct spipe_naming spipe_symbols_naming(struct spipe_symbols *symbols)
 {
-    return (struct spipe_naming){ symbols, naming_functions, naming_name, naming_image };
+    return (struct spipe_naming){symbols, naming_functions, naming_name, naming_image};
 }

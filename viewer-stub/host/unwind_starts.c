@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-/* DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4: what linkers write on 64-bit systems. */
+/* DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4: what linkers write on 64-bit
+ * systems. */
 #define POINTER_FROM_HERE 0x1b
-#define COUNT_PLAIN 0x03
+#define COUNT_PLAIN       0x03
 #define TABLE_FROM_HEADER 0x3b
-#define HEADER_LEN 12u
-#define ENTRY_LEN 8u
+#define HEADER_LEN        12u
+#define ENTRY_LEN         8u
 
 static uint32_t load_u32(const unsigned char *bytes)
 {
@@ -77,8 +78,8 @@ void spipe_unwind_starts_init(struct spipe_unwind_starts *starts, Elf *elf)
     count = load_u32(bytes + 8);
     if (count > (header->d_size - HEADER_LEN) / ENTRY_LEN)
         return;
-    *starts = (struct spipe_unwind_starts){ bytes + HEADER_LEN, count,          header_address,
-                                            frames->d_buf,      frames->d_size, frames_address };
+    *starts = (struct spipe_unwind_starts){bytes + HEADER_LEN, count,          header_address,
+                                           frames->d_buf,      frames->d_size, frames_address};
 }
 
 bool spipe_unwind_starts_find(const struct spipe_unwind_starts *starts, uint64_t address, uint64_t *ret_start)

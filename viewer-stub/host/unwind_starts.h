@@ -2,8 +2,8 @@
 /*
  * Where functions begin and end by the word of .eh_frame, for images that were stripped of their names.
  *
- * Reads the sorted table of .eh_frame_hdr in place, without an index of its own. Only the encodings that linkers write today are
- * read, and an entry counts only when table and frame description agree. Any thread may look up.
+ * Reads the sorted table of .eh_frame_hdr in place, without an index of its own. Only the encodings that linkers write
+ * today are read, and an entry counts only when table and frame description agree. Any thread may look up.
  */
 #ifndef SPIPE_HOST_UNWIND_STARTS_H
 #define SPIPE_HOST_UNWIND_STARTS_H
@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 struct spipe_unwind_starts {
-    const unsigned char *table;     /* pairs of 32-bit offsets from `header_address`: code, frame description */
+    const unsigned char *table; /* pairs of 32-bit offsets from `header_address`: code, frame description */
     size_t count;
     uint64_t header_address;
-    const unsigned char *frames;    /* .eh_frame */
+    const unsigned char *frames; /* .eh_frame */
     size_t frames_len;
     uint64_t frames_address;
 };

@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How long the character is that begins with this byte, and the smallest code that needs that many; 0 for no first byte. */
+/* How long the character is that begins with this byte, and the smallest code that needs that many; 0 for no first
+ * byte. */
 static size_t length_by_first(unsigned char first, uint32_t *ret_smallest)
 {
     if (first < 0x80) {

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* How many of the bytes at `text` (at least one, `len` are there) form one well-formed character; 0 when they form none. */
+/* How many of the bytes at `text` (at least one, `len` are there) form one well-formed character; 0 when they form
+ * none. */
 size_t spipe_utf8_character(const char *text, size_t len);
 
 /* The greatest length of at most `len` that does not cut a character in the middle. */
