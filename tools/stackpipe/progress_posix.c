@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #define LINE_MAX_LEN 160
+#define INTERVAL_NS  (SPIPE_PROGRESS_INTERVAL_MS * UINT64_C(1000000))
 
 void spipe_progress_init(struct spipe_progress *progress, FILE *stream, bool quiet)
 {
     *progress = (struct spipe_progress){.stream = stream};
+    /* A program that ends at once is not worth a line. */
+    progress->next_ns = INTERVAL_NS;
     progress->is_wanted = !quiet && isatty(fileno(stream)) == 1;
 }
 
@@ -41,9 +44,10 @@ static void measure_rate(struct spipe_progress *progress, uint64_t elapsed_ns, u
 
 void spipe_progress_draw(struct spipe_progress *progress, uint64_t elapsed_ns, uint64_t samples, uint64_t lost)
 {
-    if (!progress->is_wanted || !is_in_foreground(progress->stream)) {
+    if (!progress->is_wanted || elapsed_ns < progress->next_ns || !is_in_foreground(progress->stream)) {
         return;
     }
+    progress->next_ns = elapsed_ns + INTERVAL_NS;
     measure_rate(progress, elapsed_ns, samples);
     char text[LINE_MAX_LEN];
     int len = spipe_progress_format(text, sizeof text, elapsed_ns, samples, progress->rate, lost);
