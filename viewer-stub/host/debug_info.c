@@ -145,7 +145,8 @@ static char *scoped_name(Dwarf_Die *declaration, const char *name)
 
 static void fill_function(struct function *function, Dwarf_Die *die, Dwarf_Die *declaration, bool has_scopes)
 {
-    const char *name = linkage_name(die);
+    /* In C a linkage name is an alias for the library's own use, such as __GI___qsort_r. */
+    const char *name = has_scopes ? linkage_name(die) : NULL;
     const char *file = dwarf_decl_file(die);
     int line = 0;
 

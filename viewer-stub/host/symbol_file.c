@@ -211,6 +211,12 @@ static bool is_mangled(const char *name)
     return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
 }
 
+/* True for names that differ in leading underscores only: a library's own name for what it exports as the other. */
+static bool is_same_but_underscores(const char *a, const char *b)
+{
+    return strcmp(a + strspn(a, "_"), b + strspn(b, "_")) == 0;
+}
+
 /* What the symbol table says about an address. */
 static struct spipe_symbol_place place_by_symbol(const struct spipe_symbol_file *file, uint64_t address)
 {
@@ -241,6 +247,8 @@ static struct spipe_symbol_place merge(const struct spipe_debug_place *debug, co
     if (function->name[0] == '\0')
         return place;
     if (is_outermost && function->is_in_scopes && !function->is_linkage_name && is_mangled(symbol->name))
+        return place;
+    if (is_outermost && is_same_but_underscores(function->name, symbol->name))
         return place;
     place.name = function->name;
     place.is_plt = false;
