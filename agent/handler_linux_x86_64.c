@@ -145,8 +145,7 @@ static void take_sample(struct spipe_slot *slot, uint32_t weight, const ucontext
         bool pipe_is_full = atomic_load_explicit(&spipe_handler_shared.pipe_is_full, memory_order_relaxed);
         add64(pipe_is_full ? &slot->dropped_pipe_full : &slot->dropped_ring_full, weight);
     } else {
-        struct spipe_registers registers;
-        read_registers(context, &registers);
+        read_registers(context, &slot->registers);
         sample->kind = SPIPE_RAW_WALKED;
         sample->slice = SPIPE_SLICE_NONE;
         sample->time_ns = start_ns;
@@ -154,9 +153,9 @@ static void take_sample(struct spipe_slot *slot, uint32_t weight, const ucontext
         sample->generation = 0;
         sample->stack_unknown = 0;
         if (atomic_load_explicit(&slot->stack_high, memory_order_relaxed) == 0)
-            note_unknown_stack(sample, &registers);
+            note_unknown_stack(sample, &slot->registers);
         else
-            walk(slot, sample, &registers, max_depth);
+            walk(slot, sample, &slot->registers, max_depth);
         spipe_ring_commit(&slot->ring, sample);
     }
     if (context->uc_mcontext.gregs[REG_RAX] == -SYSTEM_EINTR)
@@ -254,18 +253,17 @@ void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight)
     if (sample == 0 || map == 0) {
         add64(&slot->dropped_ring_full, weight);
     } else {
-        struct spipe_registers registers;
-        read_own_registers(&registers);
+        read_own_registers(&slot->registers);
         sample->kind = SPIPE_RAW_WALKED;
         sample->slice = SPIPE_SLICE_NONE;
         sample->time_ns = spipe_clock_handler_ns();
         sample->weight = weight;
         sample->stack_unknown = 0;
         map = atomic_load(&spipe_handler_shared.map);
-        struct spipe_stack_view view = view_stack(slot, registers.value[7]);
+        struct spipe_stack_view view = view_stack(slot, slot->registers.value[7]);
         size_t depth = 0;
         uint64_t needed;
-        sample->end = (uint8_t)spipe_unwind_walk(map, &view, &registers, &slot->cache, sample->address, max_depth, &depth,
+        sample->end = (uint8_t)spipe_unwind_walk(map, &view, &slot->registers, &slot->cache, sample->address, max_depth, &depth,
                                                  &needed);
         sample->generation = map->generation;
         size_t start = skip_own_frames(map, sample->address, depth);

@@ -50,7 +50,7 @@ static long set_action(int signal_number, const struct kernel_action *action, st
 
 /* A signal of the program's without a handler: let the kernel do what it would have done. This is the one place where the handler
  * makes system calls, and the signal was none of ours. */
-static void do_default_action(int signal_number)
+__attribute__((noinline)) static void do_default_action(int signal_number)
 {
     struct kernel_action action = {0};
     (void)set_action(signal_number, &action, NULL);

@@ -63,6 +63,7 @@ struct spipe_slot {
     _Atomic uint64_t final_cpu_ns;          /* the thread's CPU time at its end; 0 while it lives */
 
     struct spipe_walk_cache cache;          /* sampled thread only */
+    struct spipe_registers registers;       /* as they were interrupted; here, since the handler's stack may be small */
 
     /* The pump's own. */
     uint32_t thread_id;                     /* 0: not announced in this session */
