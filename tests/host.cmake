@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# Tests of the host's library: store, captures, call tree, summary, and the pipe's host side.
+
+if(NOT TARGET stackpipe-host-static)
+  return()
+endif()
+
+foreach(name host_columns store capture calltree summary json)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c)
+    spipe_add_test(test_${name} test_${name}.c records.c LIBRARIES stackpipe-host-static)
+  endif()
+endforeach()
+foreach(name test_host test_flow_host)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}.c)
+    spipe_add_test(${name} ${name}.c records.c LIBRARIES stackpipe-host-static)
+  endif()
+endforeach()
+if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_capture.c)
+  spipe_add_fuzzer(fuzz_capture fuzz/fuzz_capture.c LIBRARIES stackpipe-host-static)
+endif()
+
+add_executable(make_capture make_capture.c records.c)
+target_link_libraries(make_capture PRIVATE stackpipe-protocol)
+target_include_directories(make_capture PRIVATE ${PROJECT_SOURCE_DIR})
+set_target_properties(make_capture PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
