@@ -30,31 +30,42 @@ static uint64_t dropped_by(const struct spipe_slot *slot)
     return dropped_in_handler(slot) + dropped_without_source(slot);
 }
 
+static uint64_t cpu_of(const struct spipe_slot *slot)
+{
+    uint64_t final_ns = read64(&slot->final_cpu_ns);
+    return final_ns != 0 ? final_ns : spipe_clock_thread_cpu_ns(slot->tid);
+}
+
+static void restart_slot(struct spipe_slot *slot)
+{
+    atomic_store(&slot->attempted, 0);
+    atomic_store(&slot->dropped_ring_full, 0);
+    atomic_store(&slot->dropped_pipe_full, 0);
+    atomic_store(&slot->sleeps_cut_short, 0);
+    atomic_store(&slot->unwind_faults, 0);
+    for (unsigned bucket = 0; bucket < SPIPE_LATENCY_BUCKETS; bucket++)
+        atomic_store_explicit(&slot->latency[bucket], 0, memory_order_relaxed);
+    atomic_store(&slot->latency_max_ns, 0);
+    slot->thread_id = 0;
+    slot->cpu_start_ns = cpu_of(slot);
+    slot->cpu_ns = slot->cpu_start_ns;
+    slot->cpu_accounted_ns = slot->cpu_start_ns;
+    slot->sent = 0;
+    slot->dropped_paused = 0;
+    slot->dropped_no_slot = 0;
+    slot->dropped_blocked = 0;
+    slot->reported = 0;
+    slot->reported_cpu_ns = slot->cpu_start_ns;
+}
+
 void spipe_ledger_begin(struct spipe_session *session)
 {
     ended_count = 0;
+    /* Also those of threads that have ended since an earlier session: this one knows nothing of them. */
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
-        if (atomic_load(&slot->state) != SPIPE_SLOT_LIVE)
-            continue;
-        atomic_store(&slot->attempted, 0);
-        atomic_store(&slot->dropped_ring_full, 0);
-        atomic_store(&slot->dropped_pipe_full, 0);
-        atomic_store(&slot->sleeps_cut_short, 0);
-        atomic_store(&slot->unwind_faults, 0);
-        for (unsigned bucket = 0; bucket < SPIPE_LATENCY_BUCKETS; bucket++)
-            atomic_store_explicit(&slot->latency[bucket], 0, memory_order_relaxed);
-        atomic_store(&slot->latency_max_ns, 0);
-        slot->thread_id = 0;
-        slot->cpu_start_ns = spipe_clock_thread_cpu_ns(slot->tid);
-        slot->cpu_ns = slot->cpu_start_ns;
-        slot->cpu_accounted_ns = slot->cpu_start_ns;
-        slot->sent = 0;
-        slot->dropped_paused = 0;
-        slot->dropped_no_slot = 0;
-        slot->dropped_blocked = 0;
-        slot->reported = 0;
-        slot->reported_cpu_ns = slot->cpu_start_ns;
+        if (spipe_slot_is_in_use(slot))
+            restart_slot(slot);
     }
     uint64_t agent_user_us;
     uint64_t agent_system_us;
@@ -77,9 +88,7 @@ static uint64_t *cause_of(struct spipe_session *session, struct spipe_slot *slot
 void spipe_ledger_look(struct spipe_session *session, struct spipe_slot *slot)
 {
     uint64_t period_ns = spipe_session_period_ns(session);
-    uint64_t cpu_ns = read64(&slot->final_cpu_ns);
-    if (cpu_ns == 0)
-        cpu_ns = spipe_clock_thread_cpu_ns(slot->tid);
+    uint64_t cpu_ns = cpu_of(slot);
     if (cpu_ns < slot->cpu_ns)
         return;     /* gone, or another thread with its number */
     slot->cpu_ns = cpu_ns;
