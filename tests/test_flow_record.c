@@ -427,7 +427,7 @@ static void test_a_cut_capture_is_reported_as_far_as_it_goes(void **state)
     outcome = RUN(state, "report", "a.spipe");
     assert_int_equal(outcome.code, 0);
     assert_non_null(strstr(outcome.output, "50 samples"));
-    assert_says(&outcome, "without the agent's goodbye, at byte ");
+    assert_says(&outcome, "without the agent's goodbye");
     done(&outcome);
 }
 

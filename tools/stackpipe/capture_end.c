@@ -22,8 +22,10 @@ int spipe_capture_end_tell(const char *path, int status, const struct spipe_capt
     if (end->reason == SPIPE_CAPTURE_DAMAGED) {
         spipe_complain("%s: damaged at byte %" PRIu64 ": %s; %" PRIu64 " of %" PRIu64 " bytes were left out", path,
                        end->offset, end->text, end->skipped_bytes, end->length);
+    } else if (end->reason == SPIPE_CAPTURE_CUT && end->status != 0) {
+        spipe_complain("%s: cut at byte %" PRIu64 ": %s", path, end->offset, end->text);
     } else if (end->reason == SPIPE_CAPTURE_CUT) {
-        spipe_complain("%s: ends without the agent's goodbye, at byte %" PRIu64 ": %s", path, end->offset, end->text);
+        spipe_complain("%s: ends at byte %" PRIu64 " without the agent's goodbye", path, end->offset);
     }
     return SPIPE_EXIT_OK;
 }

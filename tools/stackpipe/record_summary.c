@@ -73,13 +73,17 @@ static void say_what_is_in(const struct spipe_summary *summary, const struct spi
 {
     char samples[SPIPE_PLAIN_NUMBER_MAX];
     char cpu[SPIPE_PLAIN_NUMBER_MAX];
+    char of_cpu[SPIPE_PLAIN_NUMBER_MAX + 16] = "";
     char size[SPIPE_PLAIN_NUMBER_MAX];
-    spipe_complain("%s of %s CPU time in %s (%s)", spipe_plain_text_count(summary->samples, "sample", samples),
-                   spipe_plain_text_duration(summary->process_cpu_ns, cpu), recorder->path,
-                   spipe_plain_text_size(recorder->len, size));
+    /* Without a ledger, which comes once a second and at the end, it is not known. */
+    if (summary->process_cpu_ns > 0) {
+        snprintf(of_cpu, sizeof of_cpu, " of %s CPU time", spipe_plain_text_duration(summary->process_cpu_ns, cpu));
+    }
+    spipe_complain("%s%s in %s (%s)", spipe_plain_text_count(summary->samples, "sample", samples), of_cpu,
+                   recorder->path, spipe_plain_text_size(recorder->len, size));
 }
 
-static void say_how_good_it_is(const struct spipe_summary *summary)
+static void say_how_good_it_is(const struct spipe_summary *summary, bool is_cut)
 {
     char lost[SPIPE_LOSSES_MAX];
     spipe_losses_format(summary, "nothing lost", lost);
@@ -89,7 +93,7 @@ static void say_how_good_it_is(const struct spipe_summary *summary)
         spipe_complain("they stand for %.1f %% of it, %s",
                        spipe_plain_text_percent(summary->weight_ns, summary->process_cpu_ns), lost);
     }
-    if (summary->cut) {
+    if (is_cut) {
         spipe_complain("the program ended without the agent's goodbye; what it did in its last moments is missing");
     }
 }
@@ -102,7 +106,7 @@ static void write_about_file(const struct spipe_recorder *recorder)
     if (store != NULL && spipe_capture_load_file(recorder->path, store, &end) == 0 &&
         spipe_summary_init(store, NULL, &end, 1, &summary) == 0) {
         say_what_is_in(&summary, recorder);
-        say_how_good_it_is(&summary);
+        say_how_good_it_is(&summary, summary.cut && recorder->status == 0);
         spipe_complain("look at it with: stackpipe report %s", recorder->path);
         spipe_summary_done(&summary);
     }

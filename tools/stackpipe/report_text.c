@@ -63,11 +63,13 @@ static void write_coverage(const struct spipe_summary *summary, FILE *stream)
     char weight[SPIPE_PLAIN_NUMBER_MAX];
     char cpu[SPIPE_PLAIN_NUMBER_MAX];
     char samples[SPIPE_PLAIN_NUMBER_MAX];
-    fprintf(stream, "%s, standing for %s of %s CPU time", spipe_plain_text_count(summary->samples, "sample", samples),
-            spipe_plain_text_duration(summary->weight_ns, weight),
-            spipe_plain_text_duration(summary->process_cpu_ns, cpu));
+    fprintf(stream, "%s, standing for %s", spipe_plain_text_count(summary->samples, "sample", samples),
+            spipe_plain_text_duration(summary->weight_ns, weight));
     if (summary->process_cpu_ns > 0) {
-        fprintf(stream, " (%.1f %%)", spipe_plain_text_percent(summary->weight_ns, summary->process_cpu_ns));
+        fprintf(stream, " of %s CPU time (%.1f %%)", spipe_plain_text_duration(summary->process_cpu_ns, cpu),
+                spipe_plain_text_percent(summary->weight_ns, summary->process_cpu_ns));
+    } else {
+        fputs(" CPU time", stream);
     }
     if (summary->rate_hz > 0) {
         fprintf(stream, ", at %.6g Hz by %s%s", summary->rate_hz, summary->mechanism,
