@@ -5,7 +5,7 @@ if(NOT TARGET stackpipe-host-static)
   return()
 endif()
 
-foreach(name host_columns store capture calltree summary json)
+foreach(name store capture calltree summary json)
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c)
     spipe_add_test(test_${name} test_${name}.c records.c LIBRARIES stackpipe-host-static)
   endif()
