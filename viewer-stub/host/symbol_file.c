@@ -211,10 +211,11 @@ static bool is_mangled(const char *name)
     return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
 }
 
-/* True for names that differ in leading underscores only: a library's own name for what it exports as the other. */
-static bool is_same_but_underscores(const char *a, const char *b)
+/* A C function may have several names, and the debug information tells the one in the source, such as __libc_malloc.
+ * The symbol table prefers the one that others call it by. A dot marks what the compiler has split or copied. */
+static bool is_better_alias(const struct spipe_debug_function *function, const struct spipe_symbol_place *symbol)
 {
-    return strcmp(a + strspn(a, "_"), b + strspn(b, "_")) == 0;
+    return !function->is_in_scopes && symbol->name[0] != '\0' && !symbol->is_plt && !strchr(symbol->name, '.');
 }
 
 /* What the symbol table says about an address. */
@@ -248,7 +249,7 @@ static struct spipe_symbol_place merge(const struct spipe_debug_place *debug, co
         return place;
     if (is_outermost && function->is_in_scopes && !function->is_linkage_name && is_mangled(symbol->name))
         return place;
-    if (is_outermost && is_same_but_underscores(function->name, symbol->name))
+    if (is_outermost && is_better_alias(function, symbol))
         return place;
     place.name = function->name;
     place.is_plt = false;

@@ -8,6 +8,7 @@ class Colours {
     this.model = model;
     this.font = getComputedStyle(document.body).fontFamily;
     this.rank = this.rankImages();
+    this.labels = [];
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.refresh();
   }
@@ -82,6 +83,26 @@ class Colours {
   }
 
   label(frame) {
-    return frame.fn < 0 ? "all" : this.model.functions.name[frame.fn];
+    if (frame.fn < 0) return "all";
+    if (!this.labels[frame.fn]) this.labels[frame.fn] = withoutReturnType(this.model.functions.name[frame.fn]);
+    return this.labels[frame.fn];
   }
+}
+
+/* Names of C++ templates begin with what they return, which would fill the bar: "int space::get<int>(long)" is labelled
+ * "space::get<int>(long)". Names with operators are left alone. */
+function withoutReturnType(name) {
+  if (!name.endsWith(")") && !name.includes(") ")) return name;
+  if (name.includes("operator")) return name;
+  const plain = name.replaceAll("(anonymous namespace)", (text) => "_".repeat(text.length));
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i < plain.length; i++) {
+    const letter = plain[i];
+    if (letter === "(" && depth === 0) break;
+    if ("<({[".includes(letter)) depth++;
+    else if (">)}]".includes(letter)) depth--;
+    else if (letter === " " && depth === 0) start = i + 1;
+  }
+  return name.slice(start);
 }
