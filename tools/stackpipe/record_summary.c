@@ -87,7 +87,7 @@ static void say_how_good_it_is(const struct spipe_summary *summary, bool is_cut)
 {
     char lost[SPIPE_LOSSES_MAX];
     spipe_losses_format(summary, "nothing lost", lost);
-    if (summary->samples == 0) {
+    if (summary->samples == 0 && !summary->cut) {
         spipe_complain("the program used too little CPU time for a sample; %s", lost);
     } else if (summary->process_cpu_ns > 0) {
         spipe_complain("they stand for %.1f %% of it, %s",
