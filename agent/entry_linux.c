@@ -184,6 +184,28 @@ static void close_inherited(void)
         (void)spipe_system(SYS_close, endpoint.write_handle);
 }
 
+static void leave(void)
+{
+    if (spipe_control_is_own_process())
+        spipe_control_leave(SPIPE_GOODBYE_TARGET_EXITS, "");
+}
+
+static void leave_quickly(void *unused)
+{
+    (void)unused;
+    leave();
+}
+
+/* quick_exit() runs no destructors, and ends in the _exit() of libc's own. */
+static void note_quick_exit(void)
+{
+    int (*at_quick_exit)(void (*)(void *), void *);
+    void *address = spipe_next_symbol("__cxa_at_quick_exit");
+    memcpy(&at_quick_exit, &address, sizeof address);
+    if (at_quick_exit != NULL)
+        (void)at_quick_exit(leave_quickly, NULL);
+}
+
 static int start(void)
 {
     if (spipe_control.environment.endpoint[0] == '\0')
@@ -203,6 +225,7 @@ static int start(void)
         return SPIPE_E_SYSTEM;
     }
     close_inherited();
+    note_quick_exit();
     return 0;
 }
 
@@ -229,10 +252,9 @@ __attribute__((constructor(101))) static void enter(void)
     (void)start();
 }
 
-__attribute__((destructor(101))) static void leave(void)
+__attribute__((destructor(101))) static void leave_last(void)
 {
-    if (spipe_control_is_own_process())
-        spipe_control_leave(SPIPE_GOODBYE_TARGET_EXITS, "");
+    leave();
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- exec */

@@ -34,6 +34,9 @@ extern _Atomic uint16_t spipe_handler_descriptor_slot[SPIPE_HANDLER_DESCRIPTORS]
  * to be swallowed. False: the signal is the program's. */
 bool spipe_handler_take(const siginfo_t *info, const void *context);
 
+/* True when spipe_handler_take() would take it. On any thread. */
+bool spipe_handler_is_ours(const siginfo_t *info);
+
 /* A thread that ends before its timer's tick: a sample of that weight at the function that the thread was started with, since where it
  * was exactly is not known. On that thread, outside of handlers, when its slot takes no more signals. */
 void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight);

@@ -211,6 +211,14 @@ bool spipe_handler_take(const siginfo_t *info, const void *context)
     return false;
 }
 
+bool spipe_handler_is_ours(const siginfo_t *info)
+{
+    if (info->si_code == SI_TIMER || info->si_code == SI_QUEUE)
+        return spipe_slot_from_signal(info->si_value.sival_ptr) != 0;
+    return info->si_code >= POLL_IN && info->si_code <= POLL_HUP && (unsigned)info->si_fd < SPIPE_HANDLER_DESCRIPTORS &&
+           atomic_load_explicit(&spipe_handler_descriptor_slot[info->si_fd], memory_order_relaxed) != 0;
+}
+
 /* Registers as they are here: enough of them for the walk, which needs what a called function keeps. */
 static void read_own_registers(struct spipe_registers *registers)
 {

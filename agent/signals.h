@@ -28,6 +28,9 @@ bool spipe_signals_is_fronted(int signal_number);
  * be NULL. The kernel's flags and mask of the front follow the program's. Returns 0 or a negative errno. */
 int spipe_signals_exchange(int signal_number, const struct sigaction *action, struct sigaction *ret_old);
 
+/* What libc or the kernel says of a disposition: where that is our handler, as in a forked child, it becomes what the program has set. */
+void spipe_signals_unveil(int signal_number, struct sigaction *action);
+
 /* Handlers of the program for a signal of that number are noted as "the program uses it": it is not chosen any more. */
 void spipe_signals_avoid(int signal_number);
 

@@ -137,24 +137,40 @@ bool spipe_signals_is_fronted(int signal_number)
     return signal_number > 0 && signal_number <= KERNEL_SIGNALS && atomic_load(&fronts[signal_number].is_fronted);
 }
 
+static void read_front(const struct fronted *front, struct sigaction *ret_action)
+{
+    uint64_t mask = atomic_load(&front->mask);
+    memset(ret_action, 0, sizeof *ret_action);
+    ret_action->sa_sigaction = atomic_load(&front->handler);
+    ret_action->sa_flags = (int)atomic_load(&front->flags);
+    memcpy(&ret_action->sa_mask, &mask, sizeof mask);
+}
+
+/* What the kernel is to have for the program's wish. A signal that is ignored, and that we do not use any more, is really ignored: programs
+ * that this one executes inherit that. */
+static struct kernel_action make_front_action(int signal_number, void (*handler)(int, siginfo_t *, void *),
+                                              unsigned long flags, uint64_t mask)
+{
+    bool is_current = signal_number == spipe_signals_current();
+    struct kernel_action action = {handle, (flags & ~(unsigned long)SA_RESETHAND) | SA_SIGINFO | KERNEL_RESTORER,
+                                   spipe_signals_restore, mask};
+    if (is_current)
+        action.flags |= SA_RESTART | SA_ONSTACK;
+    else if ((uintptr_t)handler == (uintptr_t)SIG_IGN)
+        action.handler = handler;
+    return action;
+}
+
 int spipe_signals_exchange(int signal_number, const struct sigaction *action, struct sigaction *ret_old)
 {
     struct fronted *front = &fronts[signal_number];
     struct sigaction old;
-    memset(&old, 0, sizeof old);
-    old.sa_sigaction = atomic_load(&front->handler);
-    old.sa_flags = (int)atomic_load(&front->flags);
-    uint64_t old_mask = atomic_load(&front->mask);
-    memcpy(&old.sa_mask, &old_mask, sizeof old_mask);
-
+    read_front(front, &old);
     if (action != NULL) {
-        unsigned long flags = (unsigned long)(unsigned)action->sa_flags & ~KERNEL_RESTORER;
+        unsigned long flags = (unsigned long)(unsigned)action->sa_flags | KERNEL_RESTORER;
         uint64_t mask;
         memcpy(&mask, &action->sa_mask, sizeof mask);
-        struct kernel_action front_action = {handle, (flags & ~(unsigned long)SA_RESETHAND) | SA_SIGINFO | KERNEL_RESTORER,
-                                             spipe_signals_restore, mask};
-        if (signal_number == spipe_signals_current())
-            front_action.flags |= SA_RESTART | SA_ONSTACK;
+        struct kernel_action front_action = make_front_action(signal_number, action->sa_sigaction, flags, mask);
         long status = set_action(signal_number, &front_action, NULL);
         if (status < 0)
             return (int)status;
@@ -165,6 +181,12 @@ int spipe_signals_exchange(int signal_number, const struct sigaction *action, st
     if (ret_old != NULL)
         *ret_old = old;
     return 0;
+}
+
+void spipe_signals_unveil(int signal_number, struct sigaction *action)
+{
+    if (signal_number > 0 && signal_number <= KERNEL_SIGNALS && action->sa_sigaction == handle)
+        read_front(&fronts[signal_number], action);
 }
 
 void spipe_signals_avoid(int signal_number)

@@ -9,4 +9,7 @@
 /* Finds the functions behind the wrappers. On a program's thread, as early as can be; again is harmless. */
 void spipe_wrappers_init(void);
 
+/* The part of it that is about signals; called by spipe_wrappers_init(). */
+void spipe_signal_wrappers_init(void);
+
 #endif

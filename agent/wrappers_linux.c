@@ -6,7 +6,6 @@
 #include "handler.h"
 #include "next_symbol.h"
 #include "protocol/system_linux.h"
-#include "signals.h"
 #include "threads.h"
 #include "wrapper_jumps.h"
 
@@ -14,14 +13,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/time.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define MOVE_MS 100u
 #define FILTER_FOR_ALL_THREADS 1u   /* SECCOMP_FILTER_FLAG_TSYNC */
 #define FILTER_MODE 1               /* SECCOMP_SET_MODE_FILTER */
 #define ARGUMENTS_MAX 4096u
@@ -38,9 +34,6 @@ static struct {
     int (*pthread_attr_init)(pthread_attr_t *);
     int (*pthread_attr_destroy)(pthread_attr_t *);
     int (*pthread_attr_getstacksize)(const pthread_attr_t *, size_t *);
-    int (*sigaction)(int, const struct sigaction *, struct sigaction *);
-    sighandler_t (*signal)(int, sighandler_t);
-    int (*setitimer)(__itimer_which_t, const struct itimerval *, struct itimerval *);
     int (*prctl)(int, ...);
     int (*unshare)(int);
     int (*setns)(int, int);
@@ -112,9 +105,6 @@ void spipe_wrappers_init(void)
     FIND(pthread_attr_init);
     FIND(pthread_attr_destroy);
     FIND(pthread_attr_getstacksize);
-    FIND(sigaction);
-    FIND(signal);
-    FIND(setitimer);
     FIND(prctl);
     find(&spipe_next_syscall, "syscall");
     find(&spipe_next_dlopen, "dlopen");
@@ -127,6 +117,7 @@ void spipe_wrappers_init(void)
     FIND(execvpe);
     FIND(fexecve);
     FIND(_exit);
+    spipe_signal_wrappers_init();
     read_default_stack_size();
 }
 
@@ -201,64 +192,6 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, t
     if (status != 0)
         spipe_slot_release(slot);
     return status;
-}
-
-/* ------------------------------------------------------------------------------------------------------------- signals */
-
-/* The program wants a signal that we use: we take another one, and stay in front of this one for signals of ours still on their way. */
-static void give_up_signal(int signal_number)
-{
-    if (spipe_signals_current() != signal_number)
-        return;
-    spipe_signals_avoid(signal_number);
-    spipe_control_request(SPIPE_REQUEST_MOVE_SIGNAL);
-    (void)spipe_control_wait(SPIPE_REQUEST_MOVE_SIGNAL, MOVE_MS);
-}
-
-static int exchange_action(int signal_number, const struct sigaction *action, struct sigaction *old)
-{
-    if (action != NULL && action->sa_handler != SIG_DFL)
-        give_up_signal(signal_number);
-    int status = spipe_signals_exchange(signal_number, action, old);
-    if (status < 0) {
-        errno = -status;
-        return -1;
-    }
-    return 0;
-}
-
-EXPORT int sigaction(int signal_number, const struct sigaction *action, struct sigaction *old)
-{
-    if (!HAS_NEXT(sigaction))
-        return -1;
-    if (!spipe_signals_is_fronted(signal_number) || !spipe_control_is_own_process())
-        return next.sigaction(signal_number, action, old);
-    return exchange_action(signal_number, action, old);
-}
-
-EXPORT sighandler_t signal(int signal_number, sighandler_t handler)
-{
-    if (!HAS_NEXT(signal))
-        return SIG_ERR;
-    if (!spipe_signals_is_fronted(signal_number) || !spipe_control_is_own_process())
-        return next.signal(signal_number, handler);
-    struct sigaction action;
-    struct sigaction old;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    uint64_t mask = UINT64_C(1) << (signal_number - 1);
-    memcpy(&action.sa_mask, &mask, sizeof mask);
-    return exchange_action(signal_number, &action, &old) < 0 ? SIG_ERR : old.sa_handler;
-}
-
-EXPORT int setitimer(__itimer_which_t which, const struct itimerval *value, struct itimerval *old)
-{
-    if (!HAS_NEXT(setitimer))
-        return -1;
-    if (which == ITIMER_PROF && spipe_signals_is_fronted(SIGPROF) && spipe_control_is_own_process())
-        give_up_signal(SIGPROF);
-    return next.setitimer(which, value, old);
 }
 
 /* ------------------------------------------------------------------------------------------------- filters, namespaces */

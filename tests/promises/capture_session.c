@@ -283,8 +283,8 @@ bool capture_session_is_sound(const struct capture_session *session)
 
 double capture_session_coverage(const struct capture_session *session)
 {
-    struct capture_sums sums = capture_session_sums(session);
-    return sums.cpu_us == 0 ? 0 : (double)(session->weight * session->period_us) / (double)sums.cpu_us;
+    uint64_t used_us = session->totals.process_user_us + session->totals.process_system_us;
+    return used_us == 0 ? 0 : (double)(session->weight * session->period_us) / (double)used_us;
 }
 
 void capture_session_done(struct capture_session *session)

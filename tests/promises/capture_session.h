@@ -77,7 +77,7 @@ struct capture_sums capture_session_sums(const struct capture_session *session);
  * nothing is pending, each thread's samples are what its ledger says was sent, and all of them are as many as it names. */
 bool capture_session_is_sound(const struct capture_session *session);
 
-/* The samples' weights beside the CPU time of the threads by the system's count: 1 when all of it was seen. */
+/* The samples' weights beside the CPU time of the process by the system's count, without the agent's: 1 when all of it was seen. */
 double capture_session_coverage(const struct capture_session *session);
 
 void capture_session_done(struct capture_session *session);

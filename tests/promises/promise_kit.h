@@ -28,7 +28,8 @@ struct promise_pair promise_check(const char *const *argument, uint32_t cpu_peri
 /* The profiled run alone. */
 struct target_outcome promise_run_with(struct target target, struct capture_host *host);
 
-/* Asserts that the samples' weights are what the threads used, within that share. */
+/* Asserts that the samples' weights are the CPU time that the threads used, within that share of it; where the kernel's part of it is not
+ * sampled, that may be missing. */
 void promise_check_coverage(const struct capture_session *session, double tolerance);
 
 void promise_done(struct promise_pair *pair);

@@ -89,7 +89,8 @@ static void make_environment(struct environment *environment, const struct targe
     if (preload[0] != '\0')
         add_entry(environment, "LD_PRELOAD=", preload);
     if (is_profiled) {
-        add_entry(environment, "STACKPIPE_ENDPOINT=", target->endpoint);
+        add_entry(environment, target->loading == TARGET_STARTS_AGENT ? "PROMISE_ENDPOINT=" : "STACKPIPE_ENDPOINT=",
+                  target->endpoint);
         add_entry(environment, "STACKPIPE_TOKEN=", CAPTURE_TOKEN);
         add_entry(environment, "STACKPIPE_START=", target->starts_now ? "now" : "wait");
         add_entry(environment, "STACKPIPE_LOG=", log_path);

@@ -19,7 +19,8 @@ struct target_limit {
 
 enum target_loading {
     TARGET_PRELOADED = 0,
-    TARGET_LINKED           /* the program brings the agent along itself; it only gets the environment */
+    TARGET_STARTS_AGENT,    /* the program brings the agent along and starts it, with the endpoint in PROMISE_ENDPOINT */
+    TARGET_LINKED           /* the program brings the agent along, which starts by itself */
 };
 
 struct target {
