@@ -143,6 +143,7 @@ class Bench:
 
     def record_command(self, command, rate=None, options=()):
         """The command line that records `command`, and where the capture goes."""
+        check(os.path.exists(STACKPIPE), f"{STACKPIPE} has not been built")
         capture = self.path(f"capture-{self.count + 1}.spipe")
         rate_options = ["--rate", str(rate)] if rate else []
         return [STACKPIPE, "record", "-q", "-o", capture, *rate_options, *options, "--", *command], capture
