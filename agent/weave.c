@@ -5,6 +5,7 @@
 #include "control.h"
 #include "greeting.h"
 #include "handler.h"
+#include "ledger.h"
 #include "marks.h"
 #include "pages.h"
 #include "protocol/status.h"
@@ -521,6 +522,8 @@ void spipe_weave_checkpoint(struct spipe_session *session)
 {
     uint8_t sync[SPIPE_SYNC_LEN];
     spipe_weave_flush(session);
+    /* Accounts of threads that have ended wait for the next Ledger under ids that end here. */
+    spipe_ledger_put(session);
     memcpy(sync, spipe_preface, SPIPE_PREFACE_LEN);
     memcpy(sync + SPIPE_PREFACE_LEN, session->session_id, sizeof session->session_id);
     struct spipe_record record = {

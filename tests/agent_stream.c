@@ -26,13 +26,14 @@ static void keep_text(char *to, const char *text)
     to[len] = '\0';
 }
 
+/* Also one that is gone: its last samples and accounts may come later. */
 static struct agent_stream_thread *find_thread(struct agent_stream *stream, uint32_t thread_id)
 {
     for (size_t i = stream->thread_count; i-- > 0;) {
-        if (stream->thread[i].thread_id == thread_id && !stream->thread[i].is_gone)
+        if (stream->thread[i].thread_id == thread_id)
             return &stream->thread[i];
     }
-    fail_msg("thread %u is not known", thread_id);
+    fail_msg("thread %u is not known, or not any more", thread_id);
     return NULL;
 }
 
