@@ -14,6 +14,9 @@ struct spipe_elf_image {
     uint64_t address_in_file;       /* the file's address of the image's first byte */
     uint64_t eh_frame_hdr;          /* runtime address; 0 when there is none */
     uint64_t eh_frame_hdr_len;
+    uint64_t code_file_offset;      /* the executable segment: its place and length in the file, and the file's address of it */
+    uint64_t code_len;
+    uint64_t code_address;
     uint8_t build_id[64];
     uint32_t build_id_len;
 };

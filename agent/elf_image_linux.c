@@ -94,6 +94,11 @@ bool spipe_elf_image_read(uint64_t start, uint64_t end, struct spipe_elf_image *
     uint64_t bias = start - image.address_in_file;
     for (unsigned i = 0; i < header.e_phnum; i++) {
         uint64_t address = bias + segments[i].p_vaddr;
+        if (segments[i].p_type == PT_LOAD && (segments[i].p_flags & PF_X) && image.code_len == 0) {
+            image.code_file_offset = segments[i].p_offset;
+            image.code_len = segments[i].p_filesz;
+            image.code_address = segments[i].p_vaddr;
+        }
         if (!is_inside(start, end, address, segments[i].p_filesz))
             continue;
         if (segments[i].p_type == PT_NOTE)

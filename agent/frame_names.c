@@ -50,7 +50,7 @@ static const char *make_name(uint64_t address)
         spipe_text_add(&text, "+");
     }
     spipe_text_add(&text, "0x");
-    spipe_text_add_hex(&text, image == NULL ? address : address - image->start);
+    spipe_text_add_hex(&text, image == NULL ? address : address - range->image_base);
     return name_memory;
 }
 

@@ -74,7 +74,7 @@ static size_t find_extents(const struct spipe_loaded_image *image, const struct 
     size_t count = 0;
     for (uint32_t i = 0; i < map->count && count < EXTENTS_MAX; i++) {
         const struct spipe_code_range *range = &map->range[i];
-        if (spipe_images_of_range(range) == image)
+        if (spipe_images_of_range(range) == image && range->image_base == image->start)
             extent[count++] = (struct spipe_code_extent){range->start - image->start, range->end - image->start};
     }
     return count;

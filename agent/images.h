@@ -30,6 +30,9 @@ struct spipe_loaded_image {
     enum spipe_unwind unwind;
     uint64_t eh_frame_hdr;              /* runtime address, 0: none */
     uint64_t eh_frame_hdr_len;
+    uint64_t code_file_offset;          /* of the executable segment, see elf_image.h */
+    uint64_t code_len;
+    uint64_t code_address;
     struct spipe_unwind_table *table;
     bool table_was_tried;
     bool is_present;                    /* in the last scan */

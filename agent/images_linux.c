@@ -14,6 +14,8 @@
 #define RANGES_MAX 32768u
 #define PATHS_SIZE (4u * 1024u * 1024u)
 #define NO_IMAGE UINT32_MAX
+/* Between the segments of one image. The same file mapped again further away is not part of it. */
+#define GAP_MAX UINT64_C(0x4000000)
 #define MAP_SIZE (sizeof(struct spipe_code_map) + RANGES_MAX * sizeof(struct spipe_code_range))
 
 /* Mappings of one file that follow each other: an image, when one of them is executable. */
@@ -40,6 +42,7 @@ static char *paths;
 static size_t paths_used;
 static uint32_t generation;
 static struct group *groups;
+static uint64_t *file_offsets;      /* of each range of a scan */
 
 static const char *keep_path(const char *path)
 {
@@ -68,7 +71,8 @@ static bool is_image_mapping(const struct spipe_mapping *mapping)
 
 static bool continues_group(const struct group *group, const struct spipe_mapping *mapping)
 {
-    return group->device == mapping->device && group->inode == mapping->inode && mapping->offset != 0;
+    return group->device == mapping->device && group->inode == mapping->inode && mapping->offset != 0 &&
+           mapping->start - group->end < GAP_MAX;
 }
 
 /* A file's first mapping begins a group; code in it makes it an image. */
@@ -100,6 +104,7 @@ static bool visit_mapping(void *user, const struct spipe_mapping *mapping)
     /* The vsyscall page lies in the kernel's half; nothing of it is ever on a stack. */
     if (!mapping->is_executable || mapping->start >> 63 != 0 || scan->range_count == RANGES_MAX)
         return true;
+    file_offsets[scan->range_count] = mapping->offset;
     struct spipe_code_range *range = &scan->map->range[scan->range_count++];
     memset(range, 0, sizeof *range);
     range->start = mapping->start;
@@ -133,6 +138,9 @@ static bool read_image(struct spipe_loaded_image *image, uint64_t start, uint64_
     image->address_in_file = elf.address_in_file;
     image->eh_frame_hdr = elf.eh_frame_hdr;
     image->eh_frame_hdr_len = elf.eh_frame_hdr_len;
+    image->code_file_offset = elf.code_file_offset;
+    image->code_len = elf.code_len;
+    image->code_address = elf.code_address;
     memcpy(image->build_id, elf.build_id, sizeof elf.build_id);
     image->build_id_len = elf.build_id_len;
     if (elf.eh_frame_hdr == 0)
@@ -208,7 +216,6 @@ static void fill_range(struct spipe_code_range *range)
     if (range->image_index == NO_IMAGE)
         return;
     const struct spipe_loaded_image *image = &images[range->image_index];
-    range->image_base = image->start;
     range->table = image->table;
     if (image->table != NULL)
         range->kind = SPIPE_CODE_TABLE;
@@ -218,6 +225,35 @@ static void fill_range(struct spipe_code_range *range)
         range->kind = SPIPE_CODE_BAD_TABLE;
     else
         range->kind = SPIPE_CODE_NO_TABLE;
+}
+
+/* Code of an image that is mapped a second time elsewhere, as V8 does with its built-in functions: the same image, at another base. */
+static void find_original(struct spipe_code_range *range, const struct group *group, uint64_t file_offset)
+{
+    for (uint32_t i = 0; i < image_count; i++) {
+        const struct spipe_loaded_image *image = &images[i];
+        if (!image->is_present || image->device != group->device || image->inode != group->inode ||
+            file_offset < image->code_file_offset || file_offset - image->code_file_offset >= image->code_len)
+            continue;
+        uint64_t offset = image->code_address - image->address_in_file + (file_offset - image->code_file_offset);
+        range->image_index = i;
+        range->image_base = range->start - offset;
+        return;
+    }
+}
+
+static void settle_range(const struct scan *scan, uint32_t index)
+{
+    struct spipe_code_range *range = &scan->map->range[index];
+    const struct group *group = range->image_index == NO_IMAGE ? NULL : &scan->group[range->image_index];
+    range->image_index = NO_IMAGE;
+    if (group != NULL && group->image != NO_IMAGE) {
+        range->image_index = group->image;
+        range->image_base = images[group->image].start;
+    } else if (group != NULL) {
+        find_original(range, group, file_offsets[index]);
+    }
+    fill_range(range);
 }
 
 static bool is_same_map(const struct spipe_code_map *a, const struct spipe_code_map *b)
@@ -246,9 +282,10 @@ bool spipe_images_init(void)
     if (images == NULL) {
         images = spipe_pages_new(SPIPE_IMAGES_MAX * sizeof *images);
         groups = spipe_pages_new(GROUPS_MAX * sizeof *groups);
+        file_offsets = spipe_pages_new(RANGES_MAX * sizeof *file_offsets);
         paths = spipe_pages_new(PATHS_SIZE);
     }
-    return images != NULL && groups != NULL && paths != NULL && (spipe_images_scan() || image_count > 0);
+    return images != NULL && groups != NULL && file_offsets != NULL && paths != NULL && (spipe_images_scan() || image_count > 0);
 }
 
 bool spipe_images_scan(void)
@@ -261,11 +298,8 @@ bool spipe_images_scan(void)
         return false;
     }
     settle_groups(&scan);
-    for (uint32_t i = 0; i < scan.range_count; i++) {
-        uint32_t group = scan.map->range[i].image_index;
-        scan.map->range[i].image_index = group == NO_IMAGE ? NO_IMAGE : scan.group[group].image;
-        fill_range(&scan.map->range[i]);
-    }
+    for (uint32_t i = 0; i < scan.range_count; i++)
+        settle_range(&scan, i);
     scan.map->count = scan.range_count;
     return publish_if_changed(scan.map);
 }

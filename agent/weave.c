@@ -233,7 +233,7 @@ static uint32_t make_frame(struct spipe_session *session, uint64_t address)
         return stand_in_frame(session, range == NULL ? SPIPE_STAND_IN_NOT_CODE : SPIPE_STAND_IN_GENERATED_CODE);
     if (image->is_own)
         return 0;
-    uint64_t offset = address - image->start;
+    uint64_t offset = address - (range == NULL ? image->start : range->image_base);
     if (offset > UINT32_MAX)
         return stand_in_frame(session, SPIPE_STAND_IN_UNKNOWN);
     announce_image(session, image);
