@@ -30,3 +30,14 @@ spipe_add_agent_test(test_marks ${flow_doubles})
 spipe_add_agent_test(test_ledger ${flow_doubles})
 spipe_add_agent_test(test_handshake pipe_memory.c clock_fake.c agent_stream.c)
 spipe_add_agent_test(test_flow_session flow_kit.c ${flow_doubles})
+spipe_add_agent_test(test_text_dialect flow_kit.c json_lines.c ${flow_doubles})
+
+# With the real agent in a program of its own, which a sanitized agent could not be loaded into.
+if(NOT SPIPE_SANITIZE AND NOT SPIPE_FUZZ)
+  spipe_add_test(test_flow_text test_flow_text.c json_lines.c)
+  set_target_properties(test_flow_text PROPERTIES ENABLE_EXPORTS ON)
+  add_dependencies(test_flow_text stackpipe-agent)
+endif()
+
+spipe_add_fuzzer(fuzz_opening fuzz/fuzz_opening.c LIBRARIES stackpipe-agent-parts)
+spipe_add_fuzzer(fuzz_configuration fuzz/fuzz_configuration.c LIBRARIES stackpipe-agent-parts)

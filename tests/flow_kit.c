@@ -93,6 +93,10 @@ static void find_library(void)
 
 void flow_begin(void)
 {
+    static bool has_facts;
+    if (!has_facts)
+        spipe_greeting_init();
+    has_facts = true;
     (void)spipe_pump_prepare();
     assert_true(spipe_pump_connect());
     flow_session = spipe_pump_begin();
