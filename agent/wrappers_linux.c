@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -307,11 +308,19 @@ static char *const *before_exec(char *const *environment, bool *ret_has_left)
     return spipe_entry_exec_environment(environment);
 }
 
+/* Shells try a program in each folder of PATH: only what can be executed is worth a Goodbye. */
+static bool is_executable(const char *path)
+{
+    return path != NULL && spipe_system(SYS_faccessat, AT_FDCWD, path, X_OK) == 0;
+}
+
 EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
 {
     bool has_left;
     if (!HAS_NEXT(execve))
         return -1;
+    if (spipe_control_is_own_process() && !is_executable(path))
+        return next.execve(path, arguments, environment);
     char *const *extended = before_exec(environment, &has_left);
     int result = next.execve(path, arguments, extended);
     come_back(has_left);
