@@ -18,11 +18,14 @@
 
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 
 #define OWN_PREFIX "STACKPIPE_"
 #define PRELOAD "LD_PRELOAD="
 #define FSGSBASE_BIT 2u         /* in AT_HWCAP2; see the kernel's Documentation/arch/x86/x86_64/fsgs.rst */
 
+/* What we map, though hardly touch, is about 100 MiB and the session's buffer: a small part of a limit that is above this. */
+#define LEAST_MEMORY (UINT64_C(1) << 30)
 #define HIDE_NS UINT64_C(200000000)
 
 extern char **environ;
@@ -206,12 +209,22 @@ static void note_quick_exit(void)
         (void)at_quick_exit(leave_quickly, NULL);
 }
 
+static bool is_tight(int resource)
+{
+    struct rlimit limit;
+    return spipe_system(SYS_getrlimit, resource, &limit) == 0 && limit.rlim_cur < LEAST_MEMORY;
+}
+
 static int start(void)
 {
     if (spipe_control.environment.endpoint[0] == '\0')
         return SPIPE_E_NOT_FOUND;
     if (spipe_control.process_id != 0)
         return spipe_control_is_own_process() ? SPIPE_E_BUSY : SPIPE_E_UNSUPPORTED;
+    if (is_tight(RLIMIT_AS) || is_tight(RLIMIT_DATA)) {
+        spipe_log("the program's memory is limited to less than 1 GiB, and it is to have all of it", NULL);
+        return SPIPE_E_NO_MEMORY;
+    }
     spipe_clock_init();
     if (!take_memory()) {
         spipe_log("no memory", NULL);

@@ -22,7 +22,7 @@ static uint64_t dropped_in_handler(const struct spipe_slot *slot)
 
 static uint64_t dropped_without_source(const struct spipe_slot *slot)
 {
-    return slot->dropped_paused + slot->dropped_no_slot + slot->dropped_blocked;
+    return slot->dropped_paused + slot->dropped_no_slot + slot->dropped_blocked + read64(&slot->dropped_refused);
 }
 
 static uint64_t dropped_by(const struct spipe_slot *slot)
@@ -41,6 +41,7 @@ static void restart_slot(struct spipe_slot *slot)
     atomic_store(&slot->attempted, 0);
     atomic_store(&slot->dropped_ring_full, 0);
     atomic_store(&slot->dropped_pipe_full, 0);
+    atomic_store(&slot->dropped_refused, 0);
     atomic_store(&slot->sleeps_cut_short, 0);
     atomic_store(&slot->unwind_faults, 0);
     for (unsigned bucket = 0; bucket < SPIPE_LATENCY_BUCKETS; bucket++)
@@ -105,7 +106,8 @@ void spipe_ledger_look(struct spipe_session *session, struct spipe_slot *slot)
 
 static struct spipe_thread_ledger entry_of(struct spipe_slot *slot)
 {
-    /* Drops before attempts: see the handler. */
+    /* Drops before attempts: see the handler. The sampler's thread may count on meanwhile. */
+    uint64_t without_source = dropped_without_source(slot);
     struct spipe_thread_ledger entry = {
         .thread_id = slot->thread_id,
         .sent = slot->sent,
@@ -113,11 +115,11 @@ static struct spipe_thread_ledger entry_of(struct spipe_slot *slot)
         .dropped_ring_full = read64(&slot->dropped_ring_full),
         .dropped_pipe_full = read64(&slot->dropped_pipe_full),
         .dropped_paused = slot->dropped_paused,
-        .dropped_no_slot = slot->dropped_no_slot,
+        .dropped_no_slot = without_source - slot->dropped_paused - slot->dropped_blocked,
         .dropped_blocked = slot->dropped_blocked,
     };
-    entry.attempted = read64(&slot->attempted) + dropped_without_source(slot);
-    uint64_t settled = entry.sent + entry.dropped_ring_full + entry.dropped_pipe_full + dropped_without_source(slot);
+    entry.attempted = read64(&slot->attempted) + without_source;
+    uint64_t settled = entry.sent + entry.dropped_ring_full + entry.dropped_pipe_full + without_source;
     entry.pending = entry.attempted - settled;
     slot->reported = entry.attempted;
     slot->reported_cpu_ns = slot->cpu_ns;

@@ -32,6 +32,8 @@
 /* An idle session wakes only for commands and its ledger. */
 #define IDLE_WAIT_MS 100u
 #define PIPE_WAIT_MS 10u
+/* A raw sample of some 60 frames. */
+#define USUAL_SAMPLE_BYTES 512u
 /* A program that lives for longer than this gets the tables of images up to this size of .eh_frame_hdr (8 bytes a function) before a
  * stack needs them; larger ones wait for that. */
 #define EARLY_TABLES_NS (20 * NS_PER_MS)
@@ -222,23 +224,13 @@ static void read_host(struct spipe_session *session)
     }
 }
 
-static void move_signal(struct spipe_session *session)
-{
-    bool was_on = spipe_sampler_is_on();
-    spipe_sampling_stop(session);
-    if (spipe_signals_take() == 0)
-        session->mechanism = SPIPE_MECHANISM_NONE;
-    if (was_on)
-        spipe_sampling_start(session);
-}
-
 static void serve_requests(struct spipe_session *session)
 {
     uint32_t requests = atomic_load(&spipe_control.requests);
     if (requests & SPIPE_REQUEST_LEAVE)
         end_session((enum spipe_goodbye_reason)atomic_load(&spipe_control.leave_reason), spipe_control.leave_text);
     if (requests & SPIPE_REQUEST_MOVE_SIGNAL)
-        move_signal(session);
+        spipe_sampling_change_signal(session);
     spipe_control_done(requests & ~(uint32_t)SPIPE_REQUEST_LEAVE);
 }
 
@@ -273,15 +265,25 @@ static void keep_time(struct spipe_session *session)
     spipe_weave_look_at_images(session, true);
     if (spipe_sampler_is_on() && !spipe_signals_is_ours()) {
         spipe_signals_avoid(spipe_signals_current());
-        move_signal(session);
+        spipe_sampling_change_signal(session);
     }
     if (!session->is_text)
         spipe_ledger_put(session);
 }
 
+/* The flush interval, or less when a ring could be half full before that. */
+static uint32_t longest_wait(const struct spipe_session *session)
+{
+    uint32_t flush_ms = session->settings.applied.flush_interval_ms;
+    uint32_t filled_ms = SPIPE_RING_SIZE / 2 / USUAL_SAMPLE_BYTES * session->settings.applied.cpu_period_us / 1000u;
+    if (filled_ms < SHORT_WAIT_MS)
+        filled_ms = SHORT_WAIT_MS;
+    return filled_ms < flush_ms ? filled_ms : flush_ms;
+}
+
 static void set_wait(const struct spipe_session *session, bool is_unsettled)
 {
-    uint32_t longest = session->settings.applied.flush_interval_ms;
+    uint32_t longest = longest_wait(session);
     if (session->is_held || session->is_paused || session->mechanism == SPIPE_MECHANISM_NONE)
         pump.wait_ms = IDLE_WAIT_MS;
     else if (is_unsettled)

@@ -63,7 +63,7 @@ static uint64_t begin_count(struct spipe_slot *slot, uint64_t period_ns)
 {
     uint64_t phase_ns = random_phase(slot, period_ns);
     atomic_store(&slot->first_ns, spipe_clock_thread_cpu_ns(slot->tid) + phase_ns);
-    atomic_store(&slot->attempted_before, atomic_load(&slot->attempted));
+    atomic_store(&slot->attempted_before, atomic_load(&slot->attempted) + atomic_load(&slot->dropped_refused));
     slot->signalled = 0;
     return phase_ns;
 }
@@ -186,6 +186,7 @@ static bool is_running(struct spipe_slot *slot)
     return false;
 }
 
+/* A thread that the system has no room for a signal to gives up that sample. */
 static void signal_thread(struct spipe_slot *slot, uint32_t weight, int signal_number)
 {
     /* A signal still on its way takes the weight along. */
@@ -197,7 +198,7 @@ static void signal_thread(struct spipe_slot *slot, uint32_t weight, int signal_n
     info.si_code = SI_QUEUE;
     info.si_value.sival_ptr = spipe_slot_signal_value(slot);
     if (spipe_system(SYS_rt_tgsigqueueinfo, spipe_system(SYS_getpid), slot->tid, signal_number, &info) < 0)
-        atomic_exchange(&slot->signal_weight, 0);
+        atomic_fetch_add(&slot->dropped_refused, atomic_exchange(&slot->signal_weight, 0));
 }
 
 static void watch_slot(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
@@ -277,7 +278,8 @@ bool spipe_sampler_needs_pump(void)
 static uint32_t count_missing(const struct spipe_slot *slot)
 {
     uint64_t periods = count_periods(slot, spipe_clock_thread_cpu_ns(slot->tid), atomic_load(&plan.period_ns));
-    uint64_t seen = atomic_load(&slot->attempted) - atomic_load(&slot->attempted_before);
+    uint64_t seen = atomic_load(&slot->attempted) + atomic_load(&slot->dropped_refused) -
+                    atomic_load(&slot->attempted_before);
     return periods > seen ? (uint32_t)(periods - seen) : 0;
 }
 

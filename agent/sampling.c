@@ -3,7 +3,9 @@
 
 #include "clock.h"
 #include "control.h"
+#include "greeting.h"
 #include "handler.h"
+#include "ledger.h"
 #include "log.h"
 #include "signals.h"
 
@@ -22,6 +24,33 @@ static enum spipe_mechanism choose_mechanism(uint64_t period_ns)
     return choice;
 }
 
+static bool take_signal_for(enum spipe_mechanism mechanism)
+{
+    enum spipe_signal_class class = SPIPE_SIGNAL_ANY;
+    if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK)
+        class = SPIPE_SIGNAL_STANDARD;
+    else if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
+        class = SPIPE_SIGNAL_REAL_TIME;
+    spipe_signals_prefer(class);
+    return spipe_signals_take() != 0;
+}
+
+static void take_signal(struct spipe_session *session)
+{
+    if (take_signal_for(session->mechanism))
+        return;
+    bool has_other = session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK &&
+                     take_signal_for(SPIPE_MECHANISM_SIGNAL_RUNNABLE);
+    session->mechanism = has_other ? SPIPE_MECHANISM_SIGNAL_RUNNABLE : SPIPE_MECHANISM_NONE;
+    if (has_other)
+        return;
+    struct spipe_settings *settings = &session->settings;
+    spipe_log("no signal is free for sampling", NULL);
+    if (settings->unmet_count < SPIPE_SETTINGS_UNMET_MAX)
+        settings->unmet[settings->unmet_count++] =
+            (struct spipe_unmet){FIELD_CPU_PERIOD, "the program uses all signals: there are no samples"};
+}
+
 void spipe_sampling_plan_settings(struct spipe_session *session, const struct spipe_configuration *asked)
 {
     spipe_settings_apply(&session->settings, asked, (uint32_t)(spipe_clock_tick_ns() / 1000u));
@@ -29,16 +58,21 @@ void spipe_sampling_plan_settings(struct spipe_session *session, const struct sp
 
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked)
 {
-    struct spipe_settings *settings = &session->settings;
     spipe_sampling_plan_settings(session, asked);
     session->mechanism = choose_mechanism(spipe_session_period_ns(session));
-    if (spipe_signals_take() == 0) {
-        session->mechanism = SPIPE_MECHANISM_NONE;
-        spipe_log("no signal is free for sampling", NULL);
-        if (settings->unmet_count < SPIPE_SETTINGS_UNMET_MAX)
-            settings->unmet[settings->unmet_count++] =
-                (struct spipe_unmet){FIELD_CPU_PERIOD, "the program uses all signals: there are no samples"};
-    }
+    take_signal(session);
+}
+
+void spipe_sampling_change_signal(struct spipe_session *session)
+{
+    enum spipe_mechanism before = session->mechanism;
+    bool was_on = spipe_sampler_is_on();
+    spipe_sampling_stop(session);
+    take_signal(session);
+    if (session->mechanism != before && !session->is_text)
+        spipe_greeting_put_applied(session);
+    if (was_on)
+        spipe_sampling_start(session);
 }
 
 void spipe_sampling_start(struct spipe_session *session)
@@ -53,6 +87,10 @@ void spipe_sampling_start(struct spipe_session *session)
 
 void spipe_sampling_stop(struct spipe_session *session)
 {
-    (void)session;
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        if (spipe_slot_is_in_use(slot))
+            spipe_ledger_look(session, slot);
+    }
     spipe_sampler_stop();
 }

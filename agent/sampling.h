@@ -11,7 +11,10 @@ void spipe_sampling_plan_settings(struct spipe_session *session, const struct sp
 /* Decides on settings, mechanism and signal for what was asked. Touches nothing of the program but the signal's disposition. */
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked);
 
-/* Starts and stops as planned. */
+/* Takes another signal than the one in use, when the program wants that; samples may then come by another mechanism, or not at all. */
+void spipe_sampling_change_signal(struct spipe_session *session);
+
+/* Starts and stops as planned. What was not sampled until then is accounted for. */
 void spipe_sampling_start(struct spipe_session *session);
 void spipe_sampling_stop(struct spipe_session *session);
 

@@ -2,7 +2,7 @@
 /*
  * The signal that samples arrive by, shared politely with the program.
  *
- * It is SIGPROF unless the program uses that; then the highest real-time signal that is free. Our handler stands in front: what is
+ * It is SIGPROF unless the program uses that; then another one that is free. Our handler stands in front: what is
  * not ours goes to whatever the program has set for that signal. Once in front of a signal we stay there to the end, since a late
  * signal of ours would otherwise meet the default action, which kills.
  */
@@ -11,6 +11,18 @@
 
 #include <signal.h>
 #include <stdbool.h>
+
+/* What must never happen to a signal on its way, which depends on who sends it. The kernel keeps what a signal carries in memory that each
+ * user has little of (RLIMIT_SIGPENDING). Without it an event's real-time signal turns into SIGIO, and a thread's standard signal loses
+ * what it carries; either would end the program. */
+enum spipe_signal_class {
+    SPIPE_SIGNAL_ANY = 0,
+    SPIPE_SIGNAL_STANDARD = 1,      /* for events: their standard signals get the memory in any case */
+    SPIPE_SIGNAL_REAL_TIME = 2      /* for those that a thread sends: the sender is told that there is no memory */
+};
+
+/* Says what the next spipe_signals_take() is to choose from. Pump only. */
+void spipe_signals_prefer(enum spipe_signal_class class);
 
 /* Chooses a signal that the program does not use and puts our handler in front of it. Returns its number, or 0. Pump only. */
 int spipe_signals_take(void);

@@ -30,6 +30,7 @@ struct fronted {
 static struct fronted fronts[KERNEL_SIGNALS + 1];
 static _Atomic uint32_t avoided[KERNEL_SIGNALS + 1];
 static _Atomic int current;
+static enum spipe_signal_class wanted;
 
 void spipe_signals_restore(void);
 
@@ -81,7 +82,9 @@ static bool is_free(int signal_number)
     struct kernel_action action;
     if (atomic_load(&avoided[signal_number]) || set_action(signal_number, NULL, &action) < 0)
         return false;
-    return action.handler == NULL || action.handler == handle;
+    if (action.handler == handle)
+        return atomic_load(&fronts[signal_number].handler) == NULL;
+    return action.handler == NULL;
 }
 
 /* ITIMER_PROF sends SIGPROF, and it survives exec. */
@@ -91,15 +94,31 @@ static bool has_profiling_timer(void)
     return spipe_system(SYS_getitimer, 2, value) == 0 && (value[0] | value[1] | value[2] | value[3]) != 0;
 }
 
-static int choose(void)
+static int choose_standard(void)
 {
     if (is_free(SIGPROF) && !has_profiling_timer())
         return SIGPROF;
+    /* Nobody sends the first any more, and the second goes to a system's init. */
+    if (wanted == SPIPE_SIGNAL_STANDARD)
+        return is_free(SIGSTKFLT) ? SIGSTKFLT : is_free(SIGPWR) ? SIGPWR : 0;
+    return 0;
+}
+
+static int choose(void)
+{
+    int standard = wanted == SPIPE_SIGNAL_REAL_TIME ? 0 : choose_standard();
+    if (standard != 0 || wanted == SPIPE_SIGNAL_STANDARD)
+        return standard;
     for (int number = KERNEL_SIGNALS; number > 34; number--) {
         if (is_free(number))
             return number;
     }
     return 0;
+}
+
+void spipe_signals_prefer(enum spipe_signal_class class)
+{
+    wanted = class;
 }
 
 int spipe_signals_take(void)

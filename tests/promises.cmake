@@ -45,7 +45,7 @@ target_compile_definitions(test_promises_file PRIVATE
 add_dependencies(test_promises_file stackpipe-agent)
 set_tests_properties(test_promises_file PROPERTIES LABELS promises)
 
-foreach(area children endings handler process signals threads)
+foreach(area children endings endpoints handler limits process signals threads)
   spipe_add_test(test_promises_${area} test_promises_${area}.c LIBRARIES promise_kit)
   add_dependencies(test_promises_${area} stackpipe-agent ${promise_targets})
   # Alone on the machine while it runs: shares of CPU time are compared.
