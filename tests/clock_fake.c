@@ -4,6 +4,7 @@
 #include "agent/clock.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@ struct thread_time {
     uint64_t cpu_ns;
 };
 
-static uint64_t now_ns = START_NS;
-static uint64_t step_ns = STEP_NS;
+static _Atomic uint64_t now_ns = START_NS;
+static _Atomic uint64_t step_ns = STEP_NS;
 static struct thread_time threads[THREADS_MAX];
 static size_t thread_count;
 
@@ -76,8 +77,8 @@ uint64_t spipe_clock_handler_ns(void)
 
 uint64_t spipe_clock_monotonic_ns(void)
 {
-    now_ns += step_ns;
-    return now_ns;
+    uint64_t step = step_ns;
+    return atomic_fetch_add(&now_ns, step) + step;
 }
 
 uint64_t spipe_clock_real_ns(void)
