@@ -20,12 +20,14 @@
 
 #define AGENTS 8u
 #define SAMPLES 3000u
+#define PATIENCE_MS 30000u
 
 struct arrival {
     uint8_t number;             /* of the session, from its Hello */
     struct spipe_store *store;
     uint8_t *bytes;
     size_t len;
+    size_t capacity;
     enum spipe_host_end_reason reason;
 };
 
@@ -59,7 +61,10 @@ static void on_bytes(void *user, struct spipe_connection *connection, struct spi
 {
     struct arrival *arrival = spipe_connection_data(connection);
     (void)user;
-    arrival->bytes = realloc(arrival->bytes, arrival->len + raw.len);
+    while (arrival->capacity - arrival->len < raw.len) {
+        arrival->capacity = arrival->capacity == 0 ? 1 << 16 : arrival->capacity * 2;
+        arrival->bytes = realloc(arrival->bytes, arrival->capacity);
+    }
     memcpy(arrival->bytes + arrival->len, raw.data, raw.len);
     arrival->len += raw.len;
 }
@@ -93,7 +98,7 @@ static bool write_all(struct spipe_pipe *pipe, const uint8_t *bytes, size_t len)
         uint32_t events = 0;
         int status = spipe_pipe_write(pipe, bytes, len, &written);
         if (status == SPIPE_E_AGAIN) {
-            spipe_pipe_wait(pipe, SPIPE_PIPE_WRITABLE, -1, 5000, &events);
+            spipe_pipe_wait(pipe, SPIPE_PIPE_WRITABLE, -1, PATIENCE_MS, &events);
         } else if (status != SPIPE_OK) {
             return false;
         }
@@ -113,8 +118,8 @@ static void *run_agent(void *argument)
     size_t len = 0;
     uint32_t events = 0;
     agent->has_failed = spipe_endpoint_parse(agent->flow->endpoint, NULL, &endpoint, NULL) != SPIPE_OK ||
-                        spipe_pipe_connect(&endpoint, 5000, &pipe) != SPIPE_OK ||
-                        spipe_pipe_wait(&pipe, SPIPE_PIPE_READABLE, -1, 5000, &events) != SPIPE_OK ||
+                        spipe_pipe_connect(&endpoint, PATIENCE_MS, &pipe) != SPIPE_OK ||
+                        spipe_pipe_wait(&pipe, SPIPE_PIPE_READABLE, -1, PATIENCE_MS, &events) != SPIPE_OK ||
                         spipe_pipe_read(&pipe, bytes, sizeof bytes, &len) != SPIPE_OK;
     for (size_t at = 0; at < agent->records.len && !agent->has_failed; at += len) {
         len = agent->records.len - at < agent->piece ? agent->records.len - at : agent->piece;
@@ -122,7 +127,7 @@ static void *run_agent(void *argument)
     }
     int status = SPIPE_OK;
     while (!agent->has_failed && (status == SPIPE_OK || status == SPIPE_E_AGAIN)) {
-        spipe_pipe_wait(&pipe, SPIPE_PIPE_READABLE, -1, 5000, &events);
+        spipe_pipe_wait(&pipe, SPIPE_PIPE_READABLE, -1, PATIENCE_MS, &events);
         status = events != 0 ? spipe_pipe_read(&pipe, bytes, sizeof bytes, &len) : SPIPE_E_TIME_OUT;
     }
     agent->has_failed |= status == SPIPE_E_TIME_OUT;

@@ -53,9 +53,9 @@ static bool fill(struct reading *reading)
         len = reading->left < room ? reading->left : room;
         if (len != 0) {
             memcpy(space, reading->bytes, len);
+            reading->bytes += len;
+            reading->left -= len;
         }
-        reading->bytes += len;
-        reading->left -= len;
     }
     spipe_message_reader_fed(&reading->reader, len);
     reading->end->length += len;
