@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The agent's modules, and its session from opening to goodbye with fakes for the clock, the sampler and the pipe. None of these tests
-# starts an agent thread, so they also hold under sanitizers.
+# The agent's modules, and its session from opening to goodbye with fakes for the clock, the sampler and the pipe. None
+# of these tests starts an agent thread, so they also hold under sanitizers.
 
 find_package(Threads REQUIRED)
 

@@ -49,7 +49,8 @@ static void read_thread(struct agent_stream *stream, const struct spipe_thread *
     }
     assert_true(stream->thread_count < AGENT_STREAM_THREADS);
     assert_int_equal(thread->thread_id, ++stream->threads);
-    stream->thread[stream->thread_count++] = (struct agent_stream_thread){.thread_id = thread->thread_id, .tid = thread->tid};
+    struct agent_stream_thread *added = &stream->thread[stream->thread_count++];
+    *added = (struct agent_stream_thread){.thread_id = thread->thread_id, .tid = thread->tid};
 }
 
 static void read_threads(struct agent_stream *stream, const struct spipe_threads *threads)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an agent has written, taken apart and held to the rules of the protocol: the preface, whole messages below the usual length,
- * definitions before their first use, dense ids that restart at a Checkpoint, weights of known threads, ledgers that close.
+ * What an agent has written, taken apart and held to the rules of the protocol: the preface, whole messages below the
+ * usual length, definitions before their first use, dense ids that restart at a Checkpoint, ledgers that close.
  */
 #ifndef SPIPE_TESTS_AGENT_STREAM_H
 #define SPIPE_TESTS_AGENT_STREAM_H

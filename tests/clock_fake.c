@@ -64,7 +64,7 @@ void clock_fake_set_cpu(int tid, uint64_t cpu_ns)
     *found = (struct thread_time){tid, cpu_ns};
 }
 
-/* -------------------------------------------------------------------------------------- the side of the code under test */
+/* ---------------------------------------------------------------------------------- the side of the code under test */
 
 void spipe_clock_init(void)
 {

@@ -2,8 +2,8 @@
 /*
  * The clock as a test double: clock_fake.c defines the functions of agent/clock.h in place of the system's file.
  *
- * Time moves by a fixed step each time that somebody looks, so that no loop waits for ever, and by as much as a test says. Threads may look at
- * the clock; one of them sets it.
+ * Time moves by a fixed step each time that somebody looks, so that no loop waits for ever, and by as much as a test
+ * says. Threads may look at the clock; one of them sets it.
  */
 #ifndef SPIPE_TESTS_CLOCK_FAKE_H
 #define SPIPE_TESTS_CLOCK_FAKE_H

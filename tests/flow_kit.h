@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One session of the agent in one thread: the pump's own code between a memory pipe, a fake clock and a fake sampler. A test says what the
- * host sends, puts samples into rings, and takes the pump's rounds one by one.
+ * One session of the agent in one thread: the pump's own code between a memory pipe, a fake clock and a fake sampler.
+ * A test says what the host sends, puts samples into rings, and takes the pump's rounds one by one.
  */
 #ifndef SPIPE_TESTS_FLOW_KIT_H
 #define SPIPE_TESTS_FLOW_KIT_H
@@ -45,7 +45,8 @@ struct spipe_slot *flow_own_slot(void);
 /* An address in another library's code: the `index`-th of many. */
 uint64_t flow_address(uint32_t index);
 
-/* A sample of this thread with a stack of `depth` frames, the leaf's being the `leaf`-th address and its callers those that follow. */
+/* A sample with a stack of `depth` frames: the `leaf`-th address, and as its callers those that follow. False when the
+ * ring was full. */
 bool flow_sample(struct spipe_slot *slot, uint32_t leaf, uint32_t depth, uint32_t weight);
 
 #endif

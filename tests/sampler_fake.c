@@ -129,7 +129,7 @@ bool sampler_fake_put(struct spipe_slot *slot, uint64_t time_ns, uint32_t weight
     return true;
 }
 
-/* -------------------------------------------------------------------------------------- the side of the code under test */
+/* ---------------------------------------------------------------------------------- the side of the code under test */
 
 const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism)
 {

@@ -101,7 +101,8 @@ static void test_what_is_no_image_of_this_machine_is_refused(void **state)
 {
     (void)state;
     struct spipe_elf_image image;
-    static const size_t places[] = {0, 1, 2, 3, EI_CLASS, offsetof(Elf64_Ehdr, e_machine), offsetof(Elf64_Ehdr, e_phentsize)};
+    static const size_t places[] = {0, 1, 2, 3, EI_CLASS, offsetof(Elf64_Ehdr, e_machine),
+                                    offsetof(Elf64_Ehdr, e_phentsize)};
     assert_true(read_copy(&image));
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         copy[places[i]] ^= 0x55;
@@ -166,14 +167,15 @@ static void test_random_damage_is_survived(void **state)
     free(sound);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- notes */
+/* ------------------------------------------------------------------------------------------------------------ notes */
 
 static unsigned char made[PAGE];
 
 /* An image of one segment and one note segment that holds the given bytes. */
 static bool read_made(const void *notes, size_t len, size_t claimed, struct spipe_elf_image *ret_image)
 {
-    Elf64_Ehdr header = {.e_machine = EM_X86_64, .e_phoff = sizeof header, .e_phnum = 2, .e_phentsize = sizeof(Elf64_Phdr)};
+    Elf64_Ehdr header = {.e_machine = EM_X86_64, .e_phoff = sizeof header, .e_phnum = 2,
+                         .e_phentsize = sizeof(Elf64_Phdr)};
     Elf64_Phdr segment[2] = {{.p_type = PT_LOAD, .p_filesz = sizeof made},
                              {.p_type = PT_NOTE, .p_vaddr = 512, .p_filesz = claimed}};
     memset(made, 0, sizeof made);

@@ -21,7 +21,7 @@ static int own_tid(void)
     return (int)syscall(SYS_gettid);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- opening */
+/* ---------------------------------------------------------------------------------------------------------- opening */
 
 static void test_a_session_begins_with_preface_hello_and_applied(void **state)
 {
@@ -53,7 +53,7 @@ static void test_a_host_that_breaks_at_the_first_byte_gets_no_session(void **sta
     assert_true(pipe_memory_is_closed(&flow_pipe));
 }
 
-/* ------------------------------------------------------------------------------------------------------------- samples */
+/* ---------------------------------------------------------------------------------------------------------- samples */
 
 static void test_samples_arrive_with_their_stacks_threads_and_times(void **state)
 {
@@ -182,7 +182,7 @@ static void test_times_far_apart_are_kept_exactly(void **state)
     assert_int_equal(flow_read()->last_time, time);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- ledger */
+/* ----------------------------------------------------------------------------------------------------------- ledger */
 
 static void test_a_ledger_comes_once_a_second_and_closes(void **state)
 {
@@ -270,7 +270,7 @@ static void test_a_thread_that_comes_later_is_found(void **state)
     sampler_fake_thread_end(tid);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ commands */
+/* --------------------------------------------------------------------------------------------------------- commands */
 
 static void test_each_command_is_answered_once_and_in_order(void **state)
 {
@@ -415,7 +415,7 @@ static void test_words_that_are_no_messages_end_the_session_with_a_goodbye(void 
     assert_int_equal(flow_read()->goodbye.reason, SPIPE_GOODBYE_AGENT_FAILED);
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- time */
+/* ------------------------------------------------------------------------------------------------------------- time */
 
 static void test_the_session_ends_when_its_time_is_up(void **state)
 {
@@ -445,7 +445,7 @@ static void test_the_end_of_the_program_ends_the_session(void **state)
     assert_string_equal(stream->last_text, "bye");
 }
 
-/* ---------------------------------------------------------------------------------------------------------- checkpoint */
+/* ------------------------------------------------------------------------------------------------------- checkpoint */
 
 static void test_a_checkpoint_restarts_all_ids(void **state)
 {
@@ -503,7 +503,7 @@ static void test_full_tables_begin_anew_and_lose_nothing(void **state)
     agent_stream_assert_closed(stream);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- no room */
+/* ---------------------------------------------------------------------------------------------------------- no room */
 
 /* Puts samples until the ring refuses, with rounds in between; returns how many were taken. */
 static uint64_t fill_up(struct spipe_slot *slot, uint32_t *next)
@@ -629,7 +629,7 @@ static void test_the_end_of_the_hosts_words_does_not_end_the_session(void **stat
     assert_int_equal(flow_read()->samples, 1);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ sessions */
+/* --------------------------------------------------------------------------------------------------------- sessions */
 
 static void test_a_second_session_of_the_process_starts_from_nothing(void **state)
 {

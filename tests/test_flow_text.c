@@ -18,8 +18,8 @@
 #include "json_lines.h"
 
 /*
- * The text dialect from end to end: this program is the host, and, started by itself with the agent preloaded and an argument, the busy
- * program that is profiled.
+ * The text dialect from end to end: this program is the host, and, started by itself with the agent preloaded and an
+ * argument, the busy program that is profiled.
  */
 
 #define AGENT SPIPE_BUILD_DIR "/lib/libstackpipe-agent.so"

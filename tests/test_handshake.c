@@ -110,7 +110,7 @@ static void assert_refused(const char *words)
     assert_non_null(strstr(read_log(), words));
 }
 
-/* ------------------------------------------------------------------------------------------------------------ protobuf */
+/* --------------------------------------------------------------------------------------------------------- protobuf */
 
 static void test_a_configuration_is_taken_without_a_word(void **state)
 {
@@ -278,7 +278,7 @@ static void test_a_host_that_takes_no_refusal_is_left(void **state)
     assert_true(pipe_memory_is_closed(&pipe_end));
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- text */
+/* ------------------------------------------------------------------------------------------------------------- text */
 
 static void test_a_line_opens_the_text_dialect(void **state)
 {
@@ -337,7 +337,7 @@ static void test_there_is_room_for_what_a_text_host_says_later(void **state)
     assert_true(room > 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- silence */
+/* ---------------------------------------------------------------------------------------------------------- silence */
 
 static void test_a_host_that_will_not_speak_gets_what_the_environment_says(void **state)
 {
@@ -400,7 +400,7 @@ static void test_a_program_that_ends_is_not_held_by_the_wait_for_the_host(void *
     assert_true(pipe_memory_is_closed(&pipe_end));
 }
 
-/* ---------------------------------------------------------------------------------------------------------- connecting */
+/* ------------------------------------------------------------------------------------------------------- connecting */
 
 static void test_a_host_of_another_user_hears_nothing(void **state)
 {

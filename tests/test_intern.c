@@ -109,15 +109,17 @@ static void test_the_tables_hold_what_they_promise_and_say_when_they_are_full(vo
     assert_true(spipe_intern_is_full(intern, SPIPE_INTERN_FRAMES_MAX + 1));
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_ids_are_dense_from_one_and_the_same_place_keeps_its_id, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_frames_and_nodes_are_numbered_apart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_new_frames_are_handed_out_once_and_in_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_node_names_its_parent_by_the_distance_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_reset_forgets_all, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_tables_hold_what_they_promise_and_say_when_they_are_full, set_up, tear_down),
+        TEST(test_ids_are_dense_from_one_and_the_same_place_keeps_its_id),
+        TEST(test_frames_and_nodes_are_numbered_apart),
+        TEST(test_new_frames_are_handed_out_once_and_in_order),
+        TEST(test_a_node_names_its_parent_by_the_distance_back),
+        TEST(test_a_reset_forgets_all),
+        TEST(test_the_tables_hold_what_they_promise_and_say_when_they_are_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,24 +263,23 @@ static void test_times_in_the_handler_become_percentiles(void **state)
     assert_int_equal(stream.ledger.unwind_faults, 4);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_attempts_are_what_was_sent_waits_and_was_dropped, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cpu_time_with_a_source_is_not_a_drop, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cpu_time_while_paused_is_dropped_in_whole_periods, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_cpu_time_without_timer_or_with_the_signal_blocked_is_dropped_by_its_cause, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_clock_that_goes_back_is_another_threads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_thread_that_did_nothing_since_the_last_ledger_is_left_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_the_account_of_an_ended_thread_goes_out_once_and_stays_in_the_totals, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_many_threads_may_end_between_two_ledgers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_an_earlier_session_left_is_not_counted_in_this_one, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_cpu_time_that_no_known_thread_used_is_accounted_for_without_a_thread, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_little_disagreement_of_the_clocks_is_no_loss, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_times_in_the_handler_become_percentiles, set_up, tear_down),
+        TEST(test_attempts_are_what_was_sent_waits_and_was_dropped),
+        TEST(test_cpu_time_with_a_source_is_not_a_drop),
+        TEST(test_cpu_time_while_paused_is_dropped_in_whole_periods),
+        TEST(test_cpu_time_without_timer_or_with_the_signal_blocked_is_dropped_by_its_cause),
+        TEST(test_a_clock_that_goes_back_is_another_threads),
+        TEST(test_a_thread_that_did_nothing_since_the_last_ledger_is_left_out),
+        TEST(test_the_account_of_an_ended_thread_goes_out_once_and_stays_in_the_totals),
+        TEST(test_many_threads_may_end_between_two_ledgers),
+        TEST(test_what_an_earlier_session_left_is_not_counted_in_this_one),
+        TEST(test_cpu_time_that_no_known_thread_used_is_accounted_for_without_a_thread),
+        TEST(test_a_little_disagreement_of_the_clocks_is_no_loss),
+        TEST(test_times_in_the_handler_become_percentiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static void test_a_line_may_be_cut_anywhere(void **state)
     }
 }
 
-/* -------------------------------------------------------------------------------------------------------- this process */
+/* ----------------------------------------------------------------------------------------------------- this process */
 
 struct search {
     uint64_t code;
@@ -112,7 +112,8 @@ static bool visit(void *user, const struct spipe_mapping *mapping)
 static void test_the_mappings_of_this_process_are_visited_in_order(void **state)
 {
     (void)state;
-    struct search search = {.code = (uint64_t)(uintptr_t)visit, .stack = (uint64_t)(uintptr_t)&search, .in_order = true};
+    struct search search = {.code = (uint64_t)(uintptr_t)visit, .in_order = true};
+    search.stack = (uint64_t)(uintptr_t)&search;
     assert_true(spipe_maps_read(visit, &search));
     assert_true(search.found_code);
     assert_true(search.found_stack);

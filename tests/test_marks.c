@@ -170,7 +170,7 @@ static void test_a_text_session_takes_marks_and_sends_none(void **state)
     assert_int_equal(stream.count[SPIPE_RECORD_MARKERS], 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- threads */
+/* ---------------------------------------------------------------------------------------------------------- threads */
 
 static _Atomic uint32_t refused;
 static _Atomic uint32_t running;

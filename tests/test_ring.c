@@ -115,16 +115,26 @@ static void test_a_sample_of_more_than_half_the_ring_is_refused(void **state)
     assert_non_null(spipe_ring_reserve(&ring, (SIZE / 2 - sizeof(struct spipe_raw_sample)) / 8));
 }
 
+static uint32_t room_of(uint64_t number)
+{
+    return 1 + (uint32_t)(number * 7 % 90);
+}
+
+static uint32_t depth_of(uint64_t number)
+{
+    return 1 + (uint32_t)(number * 5 % 60) % room_of(number);
+}
+
 static void test_samples_come_in_order_over_many_turns(void **state)
 {
     (void)state;
     uint64_t last_put = 0;
     uint64_t last_taken = 0;
     for (unsigned turn = 0; turn < 2000; turn++) {
-        while (put(last_put, 1 + (uint32_t)(last_put * 7 % 90), 1 + (uint32_t)(last_put * 5 % 60 % (1 + last_put * 7 % 90))))
+        while (put(last_put, room_of(last_put), depth_of(last_put)))
             last_put++;
         for (unsigned i = 0; i < 1 + turn % 17 && spipe_ring_peek(&ring) != NULL; i++, last_taken++)
-            take(last_taken, 1 + (uint32_t)(last_taken * 5 % 60 % (1 + last_taken * 7 % 90)));
+            take(last_taken, depth_of(last_taken));
     }
     assert_true(last_taken > 5000);
 }
@@ -141,7 +151,7 @@ static void test_positions_may_pass_32_bits(void **state)
     assert_true(atomic_load(&ring.head) < UINT32_MAX / 2);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ two threads */
+/* ------------------------------------------------------------------------------------------------------ two threads */
 
 struct producer {
     uint64_t committed;

@@ -89,8 +89,9 @@ static void test_numbers_below_the_limits_are_raised_and_named(void **state)
 static void test_numbers_above_the_limits_are_lowered_and_named(void **state)
 {
     (void)state;
-    struct spipe_settings settings = apply((struct spipe_configuration){
-        .cpu_period_us = UINT32_MAX, .max_depth = UINT32_MAX, .flush_interval_ms = UINT32_MAX, .buffer_kib = UINT32_MAX});
+    struct spipe_settings settings =
+        apply((struct spipe_configuration){.cpu_period_us = UINT32_MAX, .max_depth = UINT32_MAX,
+                                           .flush_interval_ms = UINT32_MAX, .buffer_kib = UINT32_MAX});
     assert_int_equal(settings.applied.cpu_period_us, SPIPE_PERIOD_MAX_US);
     assert_int_equal(settings.applied.max_depth, SPIPE_DEPTH_MAX);
     assert_int_equal(settings.applied.flush_interval_ms, SPIPE_FLUSH_MAX_MS);
@@ -131,7 +132,7 @@ static void test_the_hash_is_of_what_matters_for_a_comparison(void **state)
     assert_memory_not_equal(a, b, 8);
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- text */
+/* ------------------------------------------------------------------------------------------------------------- text */
 
 static char ignored_memory[64];
 

@@ -16,7 +16,7 @@
 
 #include "agent/signals.h"
 
-/* Dispositions belong to the process, so each case has one of its own: it returns 0, or the number of what was not so. */
+/* Dispositions belong to the process, so each scene has one of its own: it returns 0, or which of its checks failed. */
 static int run(int (*scene)(void))
 {
     pid_t child = fork();

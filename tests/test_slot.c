@@ -112,7 +112,8 @@ static void test_values_of_others_lead_to_no_slot(void **state)
     assert_null(spipe_slot_from_signal(state));
     assert_null(spipe_slot_from_signal((const void *)((uintptr_t)first - SPIPE_SLOT_ALIGNMENT)));
     assert_null(spipe_slot_from_signal((const void *)((uintptr_t)first + SPIPE_SLOT_ALIGNMENT)));
-    assert_null(spipe_slot_from_signal((const void *)((uintptr_t)first + sizeof(struct spipe_slot) * SPIPE_SLOT_COUNT)));
+    uintptr_t end = (uintptr_t)first + sizeof(struct spipe_slot) * SPIPE_SLOT_COUNT;
+    assert_null(spipe_slot_from_signal((const void *)end));
 }
 
 static _Atomic uint32_t owner[SPIPE_SLOT_COUNT];

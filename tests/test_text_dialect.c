@@ -58,13 +58,13 @@ static void assert_has_not(const char *part)
         fail_msg("%s is in:\n%.2000s", part, written);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the judge */
+/* -------------------------------------------------------------------------------------------------------- the judge */
 
 static void test_the_judge_of_json_knows_it(void **state)
 {
     (void)state;
-    static const char *const good[] = {"{}", "[]", "0", "-1.5e+3", "\"\\u001f\\n\"", "{\"a\":[1,{\"b\":null}],\"c\":true}",
-                                       " [ 1 , \"\xc3\xa4\" ] "};
+    static const char *const good[] = {"{}", "[]", "0", "-1.5e+3", "\"\\u001f\\n\"",
+                                       "{\"a\":[1,{\"b\":null}],\"c\":true}", " [ 1 , \"\xc3\xa4\" ] "};
     static const char *const bad[] = {"", "{", "{\"a\"}", "{a:1}", "[1,]", "01", "\"\x01\"", "\"\\x\"", "\"\xff\"",
                                       "\"\xc3\"", "\"\xed\xa0\x80\"", "{} {}", "tru", "\"open", "1.", "{\"a\":1,}"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -73,7 +73,7 @@ static void test_the_judge_of_json_knows_it(void **state)
         assert_false(json_is_value(bad[i], strlen(bad[i])));
 }
 
-/* ------------------------------------------------------------------------------------------------------------ sessions */
+/* --------------------------------------------------------------------------------------------------------- sessions */
 
 static void test_a_session_is_a_hello_a_line_for_each_sample_and_a_goodbye(void **state)
 {
@@ -197,7 +197,7 @@ static void test_drops_are_in_the_goodbye(void **state)
     assert_has_not("...");
 }
 
-/* --------------------------------------------------------------------------------------------------------------- names */
+/* ------------------------------------------------------------------------------------------------------------ names */
 
 static void test_a_name_is_the_same_however_often_it_is_asked_for(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A host's first bytes: the judge is asked with all of them, byte by byte, and at their end, and must always say the same. */
+/* A host's first bytes: the judge is asked with all of them and byte by byte, and must say the same both times. */
 #include "agent/opening.h"
 #include "agent/settings.h"
 #include "protocol/record.h"
@@ -41,7 +41,8 @@ static void parse(const uint8_t *data, size_t len)
     free(copy);
     demand(ignored.len < sizeof memory && memory[ignored.len] == '\0');
     spipe_settings_apply(&settings, &asked, 4000);
-    demand(settings.applied.cpu_period_us >= SPIPE_PERIOD_MIN_US && settings.applied.cpu_period_us <= SPIPE_PERIOD_MAX_US);
+    uint32_t period_us = settings.applied.cpu_period_us;
+    demand(period_us >= SPIPE_PERIOD_MIN_US && period_us <= SPIPE_PERIOD_MAX_US);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
