@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 #define THREADS 16u
-#define IMAGES 64u
-#define FRAMES 8000u
-#define STACKS 20000u
-#define BATCH 4000u
-#define RUN 250u
+#define IMAGES  64u
+#define FRAMES  8000u
+#define STACKS  20000u
+#define BATCH   4000u
+#define RUN     250u
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -73,7 +73,8 @@ static void add_batch(struct records *records, uint64_t time, size_t count)
         stack_id[i] = 1 + pick(STACKS);
     }
     struct spipe_record record = {.kind = SPIPE_RECORD_SAMPLES};
-    record.samples = (struct spipe_samples){1, time, thread_id, run_length, runs, time_delta, stack_id, NULL, NULL, count};
+    record.samples =
+        (struct spipe_samples){1, time, thread_id, run_length, runs, time_delta, stack_id, NULL, NULL, count};
     records_add(records, &record);
 }
 

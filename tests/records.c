@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define SCRATCH_LEN (8u << 20)
-#define SECOND_NS 1000000000u
+#define SECOND_NS   1000000000u
 
 static void make_room(struct records *records, size_t more)
 {
@@ -92,7 +92,8 @@ void records_hello(struct records *records)
 
 void records_applied(struct records *records, uint32_t weight_quantum)
 {
-    struct spipe_source source = {1, SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS, weight_quantum, "thread-cpu-timer", true};
+    struct spipe_source source = {1,   SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS, weight_quantum, "thread-cpu-timer",
+                                  true};
     struct spipe_record record = {.kind = SPIPE_RECORD_APPLIED};
     record.applied = (struct spipe_applied){
         .configuration = {.token = "", .cpu_period_us = weight_quantum / 1000},
@@ -120,8 +121,9 @@ void records_image(struct records *records, uint32_t image_id, const char *path,
 {
     uint8_t bytes[20];
     memset(bytes, build_id, sizeof bytes);
-    struct spipe_image image = {image_id,        path, {bytes, build_id != 0 ? sizeof bytes : 0}, 0x400000 + image_id * 0x1000u,
-                                0x100000,        0,    SPIPE_UNWIND_FULL};
+    struct spipe_image image = {
+        image_id,         path, {bytes, build_id != 0 ? sizeof bytes : 0}, 0x400000 + image_id * 0x1000u, 0x100000, 0,
+        SPIPE_UNWIND_FULL};
     struct spipe_record record = {.kind = SPIPE_RECORD_IMAGES, .images = {&image, 1, NULL, 0}};
     records_add(records, &record);
 }

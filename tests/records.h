@@ -19,7 +19,7 @@ struct records {
     size_t len;
     size_t capacity;
     void *scratch;
-    size_t last;            /* where the last unit begins */
+    size_t last; /* where the last unit begins */
     uint8_t session_id[16];
 };
 
@@ -49,8 +49,8 @@ void records_ledger(struct records *records, uint32_t thread_id, uint64_t sent, 
 void records_checkpoint(struct records *records, uint64_t time);
 void records_goodbye(struct records *records, enum spipe_goodbye_reason reason);
 
-/* One thread "main" (tid 100), an image "/bin/demo", frames 1 to 3 at 0x10, 0x20, 0x30, stacks 1: frame 1, 2: 1 and frame 2,
- * 3: 2 and frame 3. */
+/* One thread "main" (tid 100), an image "/bin/demo", frames 1 to 3 at 0x10, 0x20, 0x30, stacks 1: frame 1, 2: 1 and
+ * frame 2, 3: 2 and frame 3. */
 void records_define(struct records *records);
 
 #endif

@@ -61,15 +61,16 @@ static void load(struct fixture *fixture)
     assert_int_equal(end.reason, SPIPE_CAPTURE_CUT);
 }
 
-static void build(struct fixture *fixture, const struct spipe_calltree_filter *filter, const struct spipe_naming *naming,
-                  enum spipe_calltree_direction direction)
+static void build(struct fixture *fixture, const struct spipe_calltree_filter *filter,
+                  const struct spipe_naming *naming, enum spipe_calltree_direction direction)
 {
     load(fixture);
     assert_int_equal(spipe_calltree_init(fixture->store, filter, naming, direction, &fixture->tree), SPIPE_OK);
 }
 
 /* The node reached from the root over these functions; fails the test when it is not there. */
-static const struct spipe_calltree_node *follow(const struct spipe_calltree *tree, size_t count, const uint32_t *function)
+static const struct spipe_calltree_node *follow(const struct spipe_calltree *tree, size_t count,
+                                                const uint32_t *function)
 {
     uint32_t at = 0;
     for (size_t i = 0; i < count; i++) {
@@ -82,7 +83,7 @@ static const struct spipe_calltree_node *follow(const struct spipe_calltree *tre
     return &tree->node[at];
 }
 
-#define FOLLOW(fixture, ...) \
+#define FOLLOW(fixture, ...)                                                                                           \
     follow(&(fixture)->tree, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), (uint32_t[]){__VA_ARGS__})
 
 static const struct spipe_calltree_function *find_function(const struct fixture *fixture, uint32_t function)
@@ -166,7 +167,8 @@ static void test_children_and_functions_are_sorted_by_weight(void **state)
     assert_int_equal(fixture->tree.function[2].self, 1 * MS);
 }
 
-/* Frame 1 (f) is functions 10 and 11, the second put into the first by the compiler; frames 0 and 2 are both function 12. */
+/* Frame 1 (f) is functions 10 and 11, the second put into the first by the compiler; frames 0 and 2 are both
+ * function 12. */
 static size_t inlined(void *user, uint32_t frame, const uint32_t **ret_functions)
 {
     static const uint32_t two[] = {10, 11}, one[] = {12};
@@ -287,7 +289,8 @@ static void test_folding_by_thread_agrees_with_counting(void **state)
 static void test_an_empty_store_gives_an_empty_tree(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(spipe_calltree_init(fixture->store, NULL, NULL, SPIPE_CALLTREE_BOTTOM_UP, &fixture->tree), SPIPE_OK);
+    assert_int_equal(spipe_calltree_init(fixture->store, NULL, NULL, SPIPE_CALLTREE_BOTTOM_UP, &fixture->tree),
+                     SPIPE_OK);
     assert_int_equal(fixture->tree.node_count, 1);
     assert_int_equal(fixture->tree.function_count, 0);
     assert_int_equal(fixture->tree.node[0].total, 0);

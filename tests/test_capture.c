@@ -42,7 +42,8 @@ static int tear_down(void **state)
 static void load(struct fixture *fixture)
 {
     assert_int_equal(
-        spipe_capture_load_memory(fixture->records.data, fixture->records.len, fixture->store, &fixture->end), SPIPE_OK);
+        spipe_capture_load_memory(fixture->records.data, fixture->records.len, fixture->store, &fixture->end),
+        SPIPE_OK);
 }
 
 /* Opening, definitions and three samples; no goodbye. */
@@ -141,7 +142,8 @@ static void test_the_callback_can_stop_the_reading(void **state)
     assert_int_equal(fixture->end.offset, boundary.next);
 }
 
-/* Wherever it is cut, all whole messages before the cut are there, and the end is said to be where the last one ends. */
+/* Wherever it is cut, all whole messages before the cut are there, and the end is said to be where the last one ends.
+ */
 static void test_a_capture_cut_at_any_byte_opens_up_to_there(void **state)
 {
     struct fixture *fixture = *state;
@@ -186,8 +188,8 @@ static void test_a_capture_with_any_byte_changed_opens(void **state)
             struct spipe_store *store = spipe_store_new(NULL);
             struct spipe_calltree tree;
             fixture->records.data[at] ^= change[i];
-            assert_int_equal(spipe_capture_load_memory(fixture->records.data, fixture->records.len, store, &fixture->end),
-                             SPIPE_OK);
+            assert_int_equal(
+                spipe_capture_load_memory(fixture->records.data, fixture->records.len, store, &fixture->end), SPIPE_OK);
             assert_in_range(fixture->end.reason, SPIPE_CAPTURE_ENDED, SPIPE_CAPTURE_DAMAGED);
             assert_true(fixture->end.offset <= fixture->records.len);
             assert_int_equal(spipe_calltree_init(store, NULL, NULL, SPIPE_CALLTREE_BOTTOM_UP, &tree), SPIPE_OK);
@@ -221,8 +223,8 @@ static void test_reading_goes_on_behind_the_next_sync(void **state)
     begin_session(&fixture->records, 1);
     size_t damaged = fixture->records.len;
     records_sample(&fixture->records, 1, 1, 40);
-    fixture->records.data[damaged] = 0x7f;      /* a length that leads into what follows */
-    fixture->records.data[damaged + 1] = 0x07;  /* a wire type that does not exist */
+    fixture->records.data[damaged] = 0x7f;     /* a length that leads into what follows */
+    fixture->records.data[damaged + 1] = 0x07; /* a wire type that does not exist */
     records_checkpoint(&fixture->records, 50);
     records_define(&fixture->records);
     records_sample(&fixture->records, 1, 3, 60);
@@ -257,7 +259,10 @@ static void test_reading_goes_on_at_the_next_session(void **state)
 static void test_what_is_no_capture_is_said_to_be_none(void **state)
 {
     struct fixture *fixture = *state;
-    records_add_raw(&fixture->records, "\x7f" "ELF and so on", 14);
+    records_add_raw(&fixture->records,
+                    "\x7f"
+                    "ELF and so on",
+                    14);
     load(fixture);
     assert_int_equal(fixture->end.reason, SPIPE_CAPTURE_DAMAGED);
     assert_int_equal(fixture->end.offset, 0);
@@ -292,7 +297,7 @@ static void test_kinds_of_later_versions_are_stepped_over(void **state)
 {
     struct fixture *fixture = *state;
     struct spipe_store_counts counts;
-    const uint8_t later[] = {4, 0xba, 0x03, 1, 'x'};    /* field 55, a text */
+    const uint8_t later[] = {4, 0xba, 0x03, 1, 'x'}; /* field 55, a text */
     begin_session(&fixture->records, 1);
     records_add_raw(&fixture->records, later, sizeof later);
     records_goodbye(&fixture->records, SPIPE_GOODBYE_TARGET_EXITS);

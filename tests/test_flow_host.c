@@ -18,12 +18,12 @@
 
 #include <cmocka.h>
 
-#define AGENTS 8u
-#define SAMPLES 3000u
+#define AGENTS      8u
+#define SAMPLES     3000u
 #define PATIENCE_MS 30000u
 
 struct arrival {
-    uint8_t number;             /* of the session, from its Hello */
+    uint8_t number; /* of the session, from its Hello */
     struct spipe_store *store;
     uint8_t *bytes;
     size_t len;
@@ -44,7 +44,7 @@ struct agent {
     pthread_t thread;
     const struct flow *flow;
     struct records records;
-    uint32_t piece;             /* how many bytes it sends at a time */
+    uint32_t piece; /* how many bytes it sends at a time */
     bool has_failed;
 };
 

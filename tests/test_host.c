@@ -20,11 +20,11 @@
 /* The host under test, and the other end of one connection. */
 struct fixture {
     struct spipe_host *host;
-    struct records records;     /* what the agent sends */
+    struct records records; /* what the agent sends */
     int agent;
     struct spipe_connection *connection;
 
-    bool defers;                /* answers of the callbacks */
+    bool defers; /* answers of the callbacks */
     bool closes_on_hello;
     int connected;
     int wanted;
@@ -34,7 +34,7 @@ struct fixture {
     char end_text[128];
     int records_seen;
     enum spipe_record_kind last_kind;
-    uint8_t seen[1 << 16];      /* bytes of the bytes callback */
+    uint8_t seen[1 << 16]; /* bytes of the bytes callback */
     size_t seen_len;
 };
 
@@ -140,8 +140,8 @@ static void send_all(struct fixture *fixture)
 {
     size_t at = 0;
     while (at < fixture->records.len) {
-        ssize_t sent = send(fixture->agent, fixture->records.data + at, fixture->records.len - at,
-                            MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent =
+            send(fixture->agent, fixture->records.data + at, fixture->records.len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
             at += (size_t)sent;
         }
@@ -173,7 +173,8 @@ static size_t decode(const uint8_t *bytes, size_t len, size_t at, void *memory, 
     size_t message_len = bytes[at];
     assert_true(message_len < 0x80 && at + 1 + message_len <= len);
     spipe_arena_init(&arena, memory, memory_len);
-    assert_int_equal(spipe_decode_host_record((struct spipe_bytes){bytes + at + 1, message_len}, &arena, ret_record), 0);
+    assert_int_equal(spipe_decode_host_record((struct spipe_bytes){bytes + at + 1, message_len}, &arena, ret_record),
+                     0);
     return at + 1 + message_len;
 }
 
@@ -553,7 +554,8 @@ static void test_a_wrong_endpoint_is_explained(void **state)
     assert_non_null(message);
 }
 
-/* No descriptor is left for the one who waits: the loop neither fails nor turns him away, and takes him when there is one. */
+/* No descriptor is left for the one who waits: the loop neither fails nor turns him away, and takes him when there is
+ * one. */
 static void test_a_lack_of_descriptors_passes(void **state)
 {
     struct fixture *fixture = *state;

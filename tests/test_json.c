@@ -83,10 +83,10 @@ static void test_what_is_no_utf8_becomes_the_replacement_character(void **state)
     struct fixture *fixture = *state;
     spipe_json_begin_array(&fixture->json);
     spipe_json_text(&fixture->json, "\xff");
-    spipe_json_text(&fixture->json, "\xc0\x80");             /* overlong */
-    spipe_json_text(&fixture->json, "\xed\xa0\x80");         /* a surrogate */
-    spipe_json_text(&fixture->json, "\xf4\x90\x80\x80");     /* beyond the last */
-    spipe_json_text(&fixture->json, "a\xe2\x82");            /* cut */
+    spipe_json_text(&fixture->json, "\xc0\x80");         /* overlong */
+    spipe_json_text(&fixture->json, "\xed\xa0\x80");     /* a surrogate */
+    spipe_json_text(&fixture->json, "\xf4\x90\x80\x80"); /* beyond the last */
+    spipe_json_text(&fixture->json, "a\xe2\x82");        /* cut */
     spipe_json_end_array(&fixture->json);
 #define R "\xef\xbf\xbd"
     assert_written(fixture, "[\"" R "\", \"" R R "\", \"" R R R "\", \"" R R R R "\", \"a" R R "\"]");

@@ -50,7 +50,8 @@ static void load(struct fixture *fixture)
 static void test_samples_are_kept_with_time_thread_stack_and_weight(void **state)
 {
     struct fixture *fixture = *state;
-    uint32_t thread_id[] = {1, 2}, run_length[] = {2, 1}, delta[] = {5, 7, 9}, stack_id[] = {3, 1, 2}, weight[] = {1, 4, 2};
+    uint32_t thread_id[] = {1, 2}, run_length[] = {2, 1}, delta[] = {5, 7, 9}, stack_id[] = {3, 1, 2},
+             weight[] = {1, 4, 2};
     uint32_t wait[] = {0, 1, 300};
     struct spipe_record record = {.kind = SPIPE_RECORD_SAMPLES};
     record.samples = (struct spipe_samples){1, 100, thread_id, run_length, 2, delta, stack_id, weight, wait, 3};
@@ -322,13 +323,18 @@ static void test_times_that_cannot_be_are_refused(void **state)
     struct fixture *fixture = *state;
     uint32_t thread_id = 1, run_length = 1, delta = 1, stack_id = 1;
     struct spipe_record record = {.kind = SPIPE_RECORD_SAMPLES};
-    record.samples = (struct spipe_samples){1, UINT64_MAX, &thread_id, &run_length, 1, &delta, &stack_id, NULL, NULL, 1};
+    record.samples =
+        (struct spipe_samples){1, UINT64_MAX, &thread_id, &run_length, 1, &delta, &stack_id, NULL, NULL, 1};
     records_begin(&fixture->records, 1);
     records_define(&fixture->records);
     load(fixture);
     struct spipe_record hello = {.kind = SPIPE_RECORD_HELLO};
-    hello.hello = (struct spipe_hello){.agent_version = "", .executable = "", .operating_system = "", .architecture = "",
-                                       .cpu_model = "", .session_id = {(const uint8_t *)"0123456789abcdef", 16}};
+    hello.hello = (struct spipe_hello){.agent_version = "",
+                                       .executable = "",
+                                       .operating_system = "",
+                                       .architecture = "",
+                                       .cpu_model = "",
+                                       .session_id = {(const uint8_t *)"0123456789abcdef", 16}};
     assert_int_equal(spipe_store_add(fixture->store, &hello, 0), SPIPE_OK);
     assert_int_equal(spipe_store_add(fixture->store, &record, 0), SPIPE_E_FORMAT);
     struct spipe_record ledger = {.kind = SPIPE_RECORD_LEDGER, .ledger = {.time = UINT64_MAX}};
@@ -416,10 +422,12 @@ static void test_markers_and_strings_are_kept(void **state)
 {
     struct fixture *fixture = *state;
     const char *text[] = {"frame", "bytes"};
-    uint32_t delta[] = {3, 4}, thread_id[] = {0, 1}, name[] = {1, 2}, phase[] = {SPIPE_PHASE_INSTANT, SPIPE_PHASE_COUNT};
+    uint32_t delta[] = {3, 4}, thread_id[] = {0, 1}, name[] = {1, 2},
+             phase[] = {SPIPE_PHASE_INSTANT, SPIPE_PHASE_COUNT};
     int32_t value[] = {0, -5};
     struct spipe_record strings = {.kind = SPIPE_RECORD_STRINGS, .strings = {1, text, 2}};
-    struct spipe_record markers = {.kind = SPIPE_RECORD_MARKERS, .markers = {10, delta, thread_id, name, phase, value, 2}};
+    struct spipe_record markers = {.kind = SPIPE_RECORD_MARKERS,
+                                   .markers = {10, delta, thread_id, name, phase, value, 2}};
     records_begin(&fixture->records, 1);
     records_thread(&fixture->records, 1, 100, "main");
     records_add(&fixture->records, &strings);

@@ -169,13 +169,31 @@ static void test_a_damaged_capture_says_so(void **state)
 static void test_the_json_holds_what_scripts_rely_on(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const member[] = {
-        "\"samples\": 1,", "\"weight_ns\": 1000000,", "\"duration_ns\": 5000000,", "\"process_cpu_ns\": 1500000,",
-        "\"covered_cpu_ns\": 1500000,", "\"rate_hz\": 1000,", "\"mechanism\": \"thread-cpu-timer\",", "\"attempted\": 1,",
-        "\"pending\": 0,", "\"pipe_full\": 0,", "\"agent_cpu_ns\": 7000,", "\"p99\": 0,", "\"bytes\": 1000,",
-        "\"sleeps_cut_short\": 0,", "\"reached_root\": 1", "\"tid\": 100,", "\"name\": \"demo+0x10\",",
-        "\"self_ns\": 1000000,", "\"path\": \"/bin/demo\",", "\"unwind\": \"full\"", "\"reason\": \"target exits\",",
-        "\"cut\": false,", "\"gaps\": []", "\"samples_columns\": ", "\"definitions\": "};
+    static const char *const member[] = {"\"samples\": 1,",
+                                         "\"weight_ns\": 1000000,",
+                                         "\"duration_ns\": 5000000,",
+                                         "\"process_cpu_ns\": 1500000,",
+                                         "\"covered_cpu_ns\": 1500000,",
+                                         "\"rate_hz\": 1000,",
+                                         "\"mechanism\": \"thread-cpu-timer\",",
+                                         "\"attempted\": 1,",
+                                         "\"pending\": 0,",
+                                         "\"pipe_full\": 0,",
+                                         "\"agent_cpu_ns\": 7000,",
+                                         "\"p99\": 0,",
+                                         "\"bytes\": 1000,",
+                                         "\"sleeps_cut_short\": 0,",
+                                         "\"reached_root\": 1",
+                                         "\"tid\": 100,",
+                                         "\"name\": \"demo+0x10\",",
+                                         "\"self_ns\": 1000000,",
+                                         "\"path\": \"/bin/demo\",",
+                                         "\"unwind\": \"full\"",
+                                         "\"reason\": \"target exits\",",
+                                         "\"cut\": false,",
+                                         "\"gaps\": []",
+                                         "\"samples_columns\": ",
+                                         "\"definitions\": "};
     char *text = NULL;
     size_t len = 0;
     records_sample(&fixture->records, 1, 1, 1);

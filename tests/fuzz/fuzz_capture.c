@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Captures from anywhere: read, stored, folded in both directions, and summed up. What must hold whatever the bytes are is asserted.
+ * Captures from anywhere: read, stored, folded in both directions, and summed up. What must hold whatever the bytes are
+ * is asserted.
  */
 #include "viewer-stub/host/capture.h"
 #include "viewer-stub/host/summary.h"
@@ -71,9 +72,15 @@ static void check_summary(const struct spipe_store *store, const struct spipe_ca
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct spipe_store_limits limits = {.memory_bytes = 64u << 20, .samples = 1u << 20, .nodes = 1u << 16,
-                                        .frames = 1u << 16,        .threads = 1u << 12, .strings = 1u << 16,
-                                        .methods = 1u << 12,       .images = 1u << 12,  .markers = 1u << 16};
+    struct spipe_store_limits limits = {.memory_bytes = 64u << 20,
+                                        .samples = 1u << 20,
+                                        .nodes = 1u << 16,
+                                        .frames = 1u << 16,
+                                        .threads = 1u << 12,
+                                        .strings = 1u << 16,
+                                        .methods = 1u << 12,
+                                        .images = 1u << 12,
+                                        .markers = 1u << 16};
     struct spipe_store *store = spipe_store_new(&limits);
     struct spipe_capture_end end;
     require(store != NULL && spipe_capture_load_memory(data, size, store, &end) == 0);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE SPIPE_STORE_NONE
+#define NONE      SPIPE_STORE_NONE
 #define NODES_MAX (64u << 20)
 
 /* A tree while it is built: nodes, and a table that finds a node's child by function. */
@@ -14,15 +14,15 @@ struct builder {
     struct spipe_calltree_node *node;
     uint32_t count;
     uint32_t capacity;
-    uint32_t *slot;             /* node index plus one, by hash; capacity * 2 places */
+    uint32_t *slot; /* node index plus one, by hash; capacity * 2 places */
 };
 
 /* The stacks that have samples, and all that call them. */
 struct stacks {
     uint32_t node_count;
-    uint64_t *weight;           /* by stack node: of its own samples */
+    uint64_t *weight; /* by stack node: of its own samples */
     uint64_t *samples;
-    uint8_t *is_needed;         /* it or something it calls has samples */
+    uint8_t *is_needed; /* it or something it calls has samples */
 };
 
 static uint64_t add_saturating(uint64_t a, uint64_t b)
@@ -39,7 +39,8 @@ static size_t functions_of(const struct spipe_naming *naming, const uint32_t *fr
     return 1;
 }
 
-/* ------------------------------------------------------------------------------------------------------ building a tree */
+/* ------------------------------------------------------------------------------------------------------ building a
+ * tree */
 
 static size_t slot_of(uint32_t parent, uint32_t function)
 {
@@ -176,7 +177,8 @@ static int link_children(struct builder *builder)
     return SPIPE_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- directions */
+/* -------------------------------------------------------------------------------------------------------------
+ * directions */
 
 static void free_stacks(struct stacks *stacks)
 {
@@ -251,8 +253,8 @@ static int place_stackless(const struct stacks *stacks, struct builder *builder)
     return status;
 }
 
-static int build_top_down(const struct spipe_store *store, const struct stacks *stacks, const struct spipe_naming *naming,
-                          struct builder *builder)
+static int build_top_down(const struct spipe_store *store, const struct stacks *stacks,
+                          const struct spipe_naming *naming, struct builder *builder)
 {
     uint32_t *place = malloc(stacks->node_count * sizeof *place);
     int status = place != NULL ? init_builder(builder) : SPIPE_E_NO_MEMORY;
@@ -302,11 +304,12 @@ static int build_bottom_up(const struct builder *down, struct builder *up)
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- flat profile */
+/* ----------------------------------------------------------------------------------------------------------- flat
+ * profile */
 
 struct flat {
-    struct spipe_calltree_function *row;    /* by function id */
-    uint32_t *depth;                        /* how often the function is on the present path */
+    struct spipe_calltree_function *row; /* by function id */
+    uint32_t *depth;                     /* how often the function is on the present path */
     uint32_t count;
 };
 
@@ -317,7 +320,8 @@ static int init_flat(const struct builder *down, struct flat *flat)
         uint32_t function = down->node[i].function;
         max = function != NONE && function >= max ? function + 1 : max;
     }
-    *flat = (struct flat){calloc((size_t)max + 1, sizeof *flat->row), calloc((size_t)max + 1, sizeof *flat->depth), max};
+    *flat =
+        (struct flat){calloc((size_t)max + 1, sizeof *flat->row), calloc((size_t)max + 1, sizeof *flat->depth), max};
     return flat->row != NULL && flat->depth != NULL ? SPIPE_OK : SPIPE_E_NO_MEMORY;
 }
 
@@ -335,7 +339,8 @@ static void enter(struct flat *flat, const struct spipe_calltree_node *node)
     }
 }
 
-/* Walks the linked tree, outer functions before inner ones; only the outermost of a function's places counts for its total. */
+/* Walks the linked tree, outer functions before inner ones; only the outermost of a function's places counts for its
+ * total. */
 static void walk(const struct builder *down, struct flat *flat)
 {
     uint32_t at = 0;

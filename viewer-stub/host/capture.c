@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_LEN (1024u * 1024u)
+#define WINDOW_LEN     (1024u * 1024u)
 #define SESSION_ID_LEN 16u
 
 /* One reading: where bytes come from, the window on them, and what is known of the present session. */
 struct reading {
-    FILE *stream;                   /* NULL: from memory */
+    FILE *stream; /* NULL: from memory */
     const uint8_t *bytes;
     size_t left;
-    bool at_end;                    /* no more bytes will come */
+    bool at_end; /* no more bytes will come */
     int read_status;
 
     struct spipe_message_reader reader;
@@ -27,9 +27,9 @@ struct reading {
 
     uint8_t session_id[SESSION_ID_LEN];
     bool has_session_id;
-    bool wants_preface;             /* nothing else may come: at the beginning, and after Goodbye */
+    bool wants_preface; /* nothing else may come: at the beginning, and after Goodbye */
     bool said_goodbye;
-    bool resumed;                   /* the next unit is the first after a damaged place */
+    bool resumed; /* the next unit is the first after a damaged place */
     bool stopped;
 
     spipe_capture_callback callback;
@@ -105,7 +105,8 @@ static void give(struct reading *reading, uint64_t offset, struct spipe_bytes ra
     reading->stopped = reading->callback != NULL && reading->callback(reading->user, &item) != 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ after a damaged place */
+/* ------------------------------------------------------------------------------------------------ after a damaged
+ * place */
 
 static bool is_sync(const struct reading *reading)
 {
@@ -179,7 +180,8 @@ static bool resume(struct reading *reading, uint64_t damaged)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------- unit after unit */
+/* ------------------------------------------------------------------------------------------------------- unit after
+ * unit */
 
 static void keep_session_id(struct reading *reading, const struct spipe_record *record)
 {
@@ -195,7 +197,8 @@ static int read_preface(struct reading *reading)
     uint8_t major = 0;
     int status = spipe_message_reader_preface(&reading->reader, &major);
     if (status == SPIPE_OK) {
-        struct spipe_bytes raw = {reading->reader.memory + reading->reader.start - SPIPE_PREFACE_LEN, SPIPE_PREFACE_LEN};
+        struct spipe_bytes raw = {reading->reader.memory + reading->reader.start - SPIPE_PREFACE_LEN,
+                                  SPIPE_PREFACE_LEN};
         reading->wants_preface = false;
         reading->said_goodbye = false;
         reading->has_session_id = false;
@@ -215,7 +218,7 @@ static int read_message(struct reading *reading)
     size_t raw_len = (size_t)(reading->reader.offset - offset);
     status = spipe_decode_record(message, &reading->arena, &reading->record);
     if (status != SPIPE_OK) {
-        reading->reader.start -= raw_len;       /* the search for a sound place begins inside it */
+        reading->reader.start -= raw_len; /* the search for a sound place begins inside it */
         reading->reader.offset = offset;
         return status;
     }
@@ -374,7 +377,8 @@ int spipe_capture_load_file(const char *path, struct spipe_store *store, struct 
     return status;
 }
 
-int spipe_capture_load_memory(const void *bytes, size_t len, struct spipe_store *store, struct spipe_capture_end *ret_end)
+int spipe_capture_load_memory(const void *bytes, size_t len, struct spipe_store *store,
+                              struct spipe_capture_end *ret_end)
 {
     int status = spipe_capture_read_memory(bytes, len, load_item, store, ret_end);
     spipe_store_end_session(store);

@@ -2,8 +2,8 @@
 /*
  * A column: entries of one size in chunks, so that it grows and no entry ever moves.
  *
- * One thread writes; any thread may read entries below a count that it has read. All memory of a store is charged to one
- * budget, which says no before the machine does.
+ * One thread writes; any thread may read entries below a count that it has read. All memory of a store is charged to
+ * one budget, which says no before the machine does.
  */
 #ifndef SPIPE_HOST_COLUMN_H
 #define SPIPE_HOST_COLUMN_H
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct spipe_budget {
-    uint64_t used;              /* the writer's */
+    uint64_t used; /* the writer's */
     uint64_t max;
 };
 
@@ -22,13 +22,13 @@ struct spipe_budget {
 void *spipe_budget_take(struct spipe_budget *budget, size_t count, size_t size);
 
 struct spipe_column {
-    _Atomic(unsigned char *) *chunk;    /* a place for every chunk that the limit allows */
-    unsigned char *common;              /* stands for chunks whose entries are all the default; NULL: the column has none */
+    _Atomic(unsigned char *) *chunk; /* a place for every chunk that the limit allows */
+    unsigned char *common; /* stands for chunks whose entries are all the default; NULL: the column has none */
     size_t entry_size;
     unsigned chunk_bits;
     uint64_t limit;
-    uint64_t room;                      /* entries that have a chunk; the writer's */
-    _Atomic uint64_t count;             /* published entries */
+    uint64_t room;          /* entries that have a chunk; the writer's */
+    _Atomic uint64_t count; /* published entries */
 };
 
 /* Makes a column of at most `limit` entries, 2^chunk_bits of them a chunk. Returns 0 or SPIPE_E_NO_MEMORY. */

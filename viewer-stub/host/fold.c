@@ -9,18 +9,18 @@
 /* Sums by stack of one pass over the samples: a plain array by node, or with threads a hash table of pairs. */
 struct sums {
     struct spipe_fold_entry *entry;
-    size_t count;               /* in use; by node: all of them */
+    size_t count; /* in use; by node: all of them */
     size_t capacity;
-    uint32_t *slot;             /* by thread: entry index plus one, by hash; capacity * 2 places */
+    uint32_t *slot; /* by thread: entry index plus one, by hash; capacity * 2 places */
     bool by_thread;
 };
 
 struct selection {
     const struct spipe_store *store;
     struct spipe_calltree_filter filter;
-    uint8_t *thread_wanted;     /* NULL: all */
+    uint8_t *thread_wanted; /* NULL: all */
     uint32_t thread_count;
-    uint64_t quantum[256];      /* of each source; 0: not wanted */
+    uint64_t quantum[256]; /* of each source; 0: not wanted */
 };
 
 static uint64_t add_saturating(uint64_t a, uint64_t b)

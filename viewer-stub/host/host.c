@@ -9,12 +9,12 @@
 #include <string.h>
 
 #define CONNECTIONS_DEFAULT 256u
-#define OUTPUT_DEFAULT (256u * 1024u)
-#define OUTPUT_MIN (SPIPE_HOST_MESSAGE_MAX + 64u)
-#define UNKNOWN_DEFAULT (64u * 1024u)
-#define ACCEPTS_AT_ONCE 16
-#define READY_MAX 64
-#define RETRY_MS 200u           /* after the system has refused to accept */
+#define OUTPUT_DEFAULT      (256u * 1024u)
+#define OUTPUT_MIN          (SPIPE_HOST_MESSAGE_MAX + 64u)
+#define UNKNOWN_DEFAULT     (64u * 1024u)
+#define ACCEPTS_AT_ONCE     16
+#define READY_MAX           64
+#define RETRY_MS            200u /* after the system has refused to accept */
 
 struct listening {
     struct listening *next;
@@ -30,7 +30,7 @@ struct spipe_host {
     uint64_t last_number;
     struct listening *listening;
     bool retries_accept;
-    atomic_bool stop;           /* set by any thread; taken back by the end of spipe_host_run() */
+    atomic_bool stop; /* set by any thread; taken back by the end of spipe_host_run() */
 };
 
 /* Which of the two an event is about: listeners have no owner. */
@@ -52,7 +52,7 @@ static void take_options(const struct spipe_host_options *wanted, struct spipe_h
     *ret = (struct spipe_host_options){
         .connections_max = or_default(from->connections_max, CONNECTIONS_DEFAULT),
         .message_max = from->message_max != 0 && from->message_max < SPIPE_AGENT_MESSAGE_MAX ? from->message_max
-                                                                                            : SPIPE_AGENT_MESSAGE_MAX,
+                                                                                             : SPIPE_AGENT_MESSAGE_MAX,
         .output_max = output_max > OUTPUT_MIN ? output_max : OUTPUT_MIN,
         .session_bytes_max = from->session_bytes_max,
         .unknown_max = or_default(from->unknown_max, UNKNOWN_DEFAULT),
@@ -78,8 +78,8 @@ static int add_connection(struct spipe_host *host, struct spipe_pipe *pipe)
     return status;
 }
 
-/* Someone of another user, or one too many, is closed by then and does not concern the others. When the system itself refuses (no
- * more descriptors), the listener would stay ready: it rests for a while. */
+/* Someone of another user, or one too many, is closed by then and does not concern the others. When the system itself
+ * refuses (no more descriptors), the listener would stay ready: it rests for a while. */
 static void accept_some(struct spipe_host *host, struct listening *listening)
 {
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
@@ -102,7 +102,8 @@ static void accept_again(struct spipe_host *host)
 {
     host->retries_accept = false;
     for (struct listening *at = host->listening; at != NULL; at = at->next) {
-        if (!at->is_over && spipe_host_loop_set(&host->context.loop, &at->watch, SPIPE_HOST_LOOP_READABLE) != SPIPE_OK) {
+        if (!at->is_over &&
+            spipe_host_loop_set(&host->context.loop, &at->watch, SPIPE_HOST_LOOP_READABLE) != SPIPE_OK) {
             host->retries_accept = true;
         }
     }
@@ -129,7 +130,7 @@ static bool remove_ended(struct spipe_host *host)
             *at = connection->next;
             host->connection_count--;
             spipe_session_free(connection);
-            return true;        /* its callback may have changed the list */
+            return true; /* its callback may have changed the list */
         }
     }
     return false;

@@ -9,9 +9,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define BLOCK_LEN (64u * 1024u)
+#define BLOCK_LEN   (64u * 1024u)
 #define FIRST_SLOTS 256u
-#define FIRST_IDS 256u
+#define FIRST_IDS   256u
 
 static void give_back(struct spipe_budget *budget, void *memory, size_t size)
 {

@@ -11,29 +11,32 @@
 
 #define SPIPE_INTERN_NONE UINT32_MAX
 
-/* ------------------------------------------------------------------------------------------------ memory for small things */
+/* ------------------------------------------------------------------------------------------------ memory for small
+ * things */
 
 struct spipe_texts {
-    void *block;                /* the newest; each begins with a pointer to the one before */
+    void *block; /* the newest; each begins with a pointer to the one before */
     size_t used;
     size_t capacity;
 };
 
-/* `size` bytes that stay where they are until spipe_texts_done(), aligned for pointers when `aligned`. NULL: no memory. */
+/* `size` bytes that stay where they are until spipe_texts_done(), aligned for pointers when `aligned`. NULL: no memory.
+ */
 void *spipe_texts_take(struct spipe_texts *texts, size_t size, bool aligned, struct spipe_budget *budget);
 void spipe_texts_done(struct spipe_texts *texts);
 
-/* ---------------------------------------------------------------------------------------------------------- index by hash */
+/* ---------------------------------------------------------------------------------------------------------- index by
+ * hash */
 
 struct spipe_index_slot {
     uint32_t hash;
-    uint32_t value;             /* plus one; 0 is a free slot */
+    uint32_t value; /* plus one; 0 is a free slot */
 };
 
 /* Values by hash. It does not know what the values mean: the caller compares each candidate. */
 struct spipe_index {
     struct spipe_index_slot *slot;
-    size_t capacity;            /* a power of two, or 0 */
+    size_t capacity; /* a power of two, or 0 */
     size_t count;
 };
 
@@ -47,13 +50,14 @@ void spipe_index_done(struct spipe_index *index, struct spipe_budget *budget);
 /* A hash of `len` bytes that nobody can foresee who does not know the seed. */
 uint32_t spipe_intern_hash(const void *bytes, size_t len, uint64_t seed);
 
-/* ------------------------------------------------------------------------------------------------ from wire ids to indexes */
+/* ------------------------------------------------------------------------------------------------ from wire ids to
+ * indexes */
 
 struct spipe_ids {
-    uint64_t *entry;            /* by id: the era in which it was defined, and below it the index */
+    uint64_t *entry; /* by id: the era in which it was defined, and below it the index */
     uint32_t capacity;
-    uint32_t limit;             /* no id is larger */
-    uint32_t era;               /* forgetting is a new era, or a stream of checkpoints would cost a table's length each */
+    uint32_t limit; /* no id is larger */
+    uint32_t era;   /* forgetting is a new era, or a stream of checkpoints would cost a table's length each */
 };
 
 static inline uint32_t spipe_ids_find(const struct spipe_ids *ids, uint32_t id)

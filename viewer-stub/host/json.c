@@ -175,7 +175,7 @@ void spipe_json_real(struct spipe_json *json, double number)
         return;
     }
     snprintf(text, sizeof text, "%.10g", number);
-    char *comma = strchr(text, ',');    /* the decimal point of some locales */
+    char *comma = strchr(text, ','); /* the decimal point of some locales */
     if (comma != NULL) {
         *comma = '.';
     }

@@ -2,9 +2,9 @@
 /*
  * Writes JSON to a stream: commas, quotes and indentation are seen to.
  *
- * Inside an object each value is preceded by spipe_json_key(). Texts may hold any bytes: control characters are escaped, and what is
- * no UTF-8 becomes U+FFFD. Numbers are plain; those that are not finite become null. Errors of the stream stay in the stream
- * (ferror).
+ * Inside an object each value is preceded by spipe_json_key(). Texts may hold any bytes: control characters are
+ * escaped, and what is no UTF-8 becomes U+FFFD. Numbers are plain; those that are not finite become null. Errors of the
+ * stream stay in the stream (ferror).
  */
 #ifndef SPIPE_HOST_JSON_H
 #define SPIPE_HOST_JSON_H
@@ -24,7 +24,7 @@ extern "C" {
 
 struct spipe_json {
     FILE *stream;
-    bool pretty;                                /* one member a line; else all in one line */
+    bool pretty; /* one member a line; else all in one line */
     int depth;
     bool has_members[SPIPE_JSON_DEPTH_MAX];
     bool after_key;

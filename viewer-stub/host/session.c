@@ -9,10 +9,11 @@
 
 /* Read at one go, so that one talkative agent does not keep the others waiting. */
 #define READS_AT_ONCE 8
-#define PREFIX_MAX 10u
-#define WINDOW_EXTRA (64u * 1024u)
+#define PREFIX_MAX    10u
+#define WINDOW_EXTRA  (64u * 1024u)
 
-/* ---------------------------------------------------------------------------------------------------------------- output */
+/* ----------------------------------------------------------------------------------------------------------------
+ * output */
 
 static size_t waiting_output(const struct spipe_connection *connection)
 {
@@ -88,7 +89,8 @@ static int put_record(struct spipe_connection *connection, const struct spipe_ho
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- input */
+/* -----------------------------------------------------------------------------------------------------------------
+ * input */
 
 static void give_bytes(struct spipe_connection *connection, struct spipe_bytes raw)
 {
@@ -103,7 +105,8 @@ static void end_for_protocol(struct spipe_connection *connection, int status, co
     char text[sizeof connection->text];
     snprintf(text, sizeof text, "%s at byte %llu: %s", what, (unsigned long long)connection->reader.offset,
              spipe_status_message(status));
-    spipe_session_end(connection, status == SPIPE_E_LIMIT ? SPIPE_HOST_END_LIMIT : SPIPE_HOST_END_PROTOCOL, status, text);
+    spipe_session_end(connection, status == SPIPE_E_LIMIT ? SPIPE_HOST_END_LIMIT : SPIPE_HOST_END_PROTOCOL, status,
+                      text);
 }
 
 /* True when a whole preface was taken. */
@@ -120,8 +123,9 @@ static bool take_preface(struct spipe_connection *connection)
     }
     connection->has_preface = true;
     connection->is_other_major = status == SPIPE_E_VERSION;
-    give_bytes(connection, (struct spipe_bytes){
-        connection->reader.memory + connection->reader.start - SPIPE_PREFACE_LEN, SPIPE_PREFACE_LEN});
+    give_bytes(connection,
+               (struct spipe_bytes){connection->reader.memory + connection->reader.start - SPIPE_PREFACE_LEN,
+                                    SPIPE_PREFACE_LEN});
     return true;
 }
 
@@ -138,7 +142,8 @@ static bool is_in_place(struct spipe_connection *connection, const struct spipe_
         return false;
     }
     connection->has_hello = true;
-    if (record->kind == SPIPE_RECORD_UNKNOWN && ++connection->unknown_count > connection->context->options.unknown_max) {
+    if (record->kind == SPIPE_RECORD_UNKNOWN &&
+        ++connection->unknown_count > connection->context->options.unknown_max) {
         spipe_session_end(connection, SPIPE_HOST_END_LIMIT, SPIPE_E_LIMIT, "too many messages of unknown kinds");
         return false;
     }
@@ -227,7 +232,8 @@ static void read_input(struct spipe_connection *connection)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------------------------------------------------------
+ * life */
 
 static void free_memory(struct spipe_connection *connection)
 {
@@ -296,7 +302,8 @@ void spipe_session_handle_ready(struct spipe_connection *connection, uint32_t ev
     }
 }
 
-void spipe_session_end(struct spipe_connection *connection, enum spipe_host_end_reason reason, int status, const char *text)
+void spipe_session_end(struct spipe_connection *connection, enum spipe_host_end_reason reason, int status,
+                       const char *text)
 {
     if (connection->is_over) {
         return;

@@ -16,11 +16,11 @@
 
 /* What all connections of a host share. */
 struct spipe_session_context {
-    struct spipe_host_options options;      /* without zeros */
+    struct spipe_host_options options; /* without zeros */
     struct spipe_host_callbacks callbacks;
     void *user;
     struct spipe_host_loop loop;
-    struct spipe_arena arena;               /* for one message at a time */
+    struct spipe_arena arena; /* for one message at a time */
 };
 
 struct spipe_connection {
@@ -30,24 +30,24 @@ struct spipe_connection {
     struct spipe_pipe pipe;
     struct spipe_peer peer;
     struct spipe_host_watch read_watch;
-    struct spipe_host_watch write_watch;    /* used when the two directions have two handles */
+    struct spipe_host_watch write_watch; /* used when the two directions have two handles */
     void *data;
 
     struct spipe_message_reader reader;
     uint8_t *input;
-    struct spipe_buffer output;             /* from output_start on it waits to be written */
+    struct spipe_buffer output; /* from output_start on it waits to be written */
     size_t output_start;
     uint32_t last_command_id;
     uint32_t unknown_count;
     uint64_t bytes;
 
-    bool is_announced;                      /* its callbacks have begun */
+    bool is_announced; /* its callbacks have begun */
     bool is_configured;
     bool has_preface;
     bool has_hello;
     bool is_other_major;
     bool cannot_write;
-    bool is_over;                           /* `end` says why; no more callbacks but disconnected */
+    bool is_over; /* `end` says why; no more callbacks but disconnected */
     struct spipe_host_end end;
     char text[256];
 };

@@ -7,7 +7,7 @@
 
 #define SAMPLE_CHUNK_BITS 16u
 #define MEDIUM_CHUNK_BITS 12u
-#define SMALL_CHUNK_BITS 6u
+#define SMALL_CHUNK_BITS  6u
 
 static const struct spipe_store_limits default_limits = {
     .samples = (uint64_t)1 << 31,
@@ -106,10 +106,10 @@ static int init_firsts(struct spipe_store *store)
 
 static struct spipe_column *const *all_columns(struct spipe_store *store, struct spipe_column **column)
 {
-    struct spipe_column *const all[] = {
-        &store->time,    &store->thread,  &store->node_of, &store->weight,  &store->source_of, &store->state,
-        &store->nodes,   &store->frames,  &store->methods, &store->strings, &store->sources,   &store->markers,
-        &store->images,  &store->threads, &store->sessions, NULL};
+    struct spipe_column *const all[] = {&store->time,      &store->thread,  &store->node_of,  &store->weight,
+                                        &store->source_of, &store->state,   &store->nodes,    &store->frames,
+                                        &store->methods,   &store->strings, &store->sources,  &store->markers,
+                                        &store->images,    &store->threads, &store->sessions, NULL};
     memcpy(column, all, sizeof all);
     return column;
 }
@@ -128,7 +128,8 @@ struct spipe_store *spipe_store_new(const struct spipe_store_limits *limits)
     store->session = SPIPE_STORE_NONE;
     pthread_mutex_init(&store->lock, NULL);
     init_ids(store);
-    if (init_sample_columns(store) != SPIPE_OK || init_other_columns(store) != SPIPE_OK || init_firsts(store) != SPIPE_OK) {
+    if (init_sample_columns(store) != SPIPE_OK || init_other_columns(store) != SPIPE_OK ||
+        init_firsts(store) != SPIPE_OK) {
         spipe_store_free(store);
         return NULL;
     }
@@ -159,7 +160,8 @@ void spipe_store_free(struct spipe_store *store)
     free(store);
 }
 
-/* ------------------------------------------------------------------------------------------------------- shared helpers */
+/* ------------------------------------------------------------------------------------------------------- shared
+ * helpers */
 
 struct spipe_store_session *store_session(struct spipe_store *store)
 {
@@ -268,7 +270,8 @@ int store_keep_bytes(struct spipe_store *store, struct spipe_bytes *bytes)
     return SPIPE_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- feeding */
+/* ---------------------------------------------------------------------------------------------------------------
+ * feeding */
 
 static bool belongs_to_session(enum spipe_record_kind kind)
 {
@@ -321,7 +324,8 @@ static bool is_definition(enum spipe_record_kind kind)
            kind == SPIPE_RECORD_THREADS || kind == SPIPE_RECORD_STRINGS || kind == SPIPE_RECORD_METHODS;
 }
 
-static void count_record(struct spipe_store_counts *counts, const struct spipe_record *record, size_t message_len, int status)
+static void count_record(struct spipe_store_counts *counts, const struct spipe_record *record, size_t message_len,
+                         int status)
 {
     counts->records++;
     counts->unknown += record->kind == SPIPE_RECORD_UNKNOWN;

@@ -32,7 +32,8 @@ static bool is_known_or_none(const struct spipe_ids *ids, uint32_t id)
     return id == 0 || is_known(ids, id);
 }
 
-/* --------------------------------------------------------------------------------------------------- strings and methods */
+/* --------------------------------------------------------------------------------------------------- strings and
+ * methods */
 
 int store_add_strings(struct spipe_store *store, const struct spipe_strings *strings)
 {
@@ -108,7 +109,8 @@ int store_add_methods(struct spipe_store *store, const struct spipe_methods *met
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- images */
+/* -----------------------------------------------------------------------------------------------------------------
+ * images */
 
 static uint32_t hash_image(const struct spipe_store *store, const struct store_image *image)
 {
@@ -166,10 +168,9 @@ static bool is_better(enum spipe_unwind a, enum spipe_unwind b)
 static int add_image(struct spipe_store *store, const struct spipe_image *image)
 {
     bool has_content = image->path[0] != '\0' || image->build_id.len != 0;
-    struct store_image content = {
-        .image = {image->path, image->build_id, image->load_address, image->size, image->address_in_file, image->unwind,
-                  store->session, false},
-        .session_key = has_content ? 0 : (uint64_t)store->session + 1};
+    struct store_image content = {.image = {image->path, image->build_id, image->load_address, image->size,
+                                            image->address_in_file, image->unwind, store->session, false},
+                                  .session_key = has_content ? 0 : (uint64_t)store->session + 1};
     uint32_t index = 0;
     int status = spipe_ids_reserve(&store->image_ids, image->image_id, &store->budget);
     status = status != 0 ? status : intern_image(store, &content, &index);
@@ -204,9 +205,11 @@ int store_add_images(struct spipe_store *store, const struct spipe_images *image
     return status;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- threads */
+/* ----------------------------------------------------------------------------------------------------------------
+ * threads */
 
-/* A thread that is defined again after a Checkpoint is the one that it was; another one with its tid in the same tables is not. */
+/* A thread that is defined again after a Checkpoint is the one that it was; another one with its tid in the same tables
+ * is not. */
 static bool is_same_thread(const struct spipe_store *store, const struct store_thread *known, uint64_t defined_ns)
 {
     return known->era != store->era && (!known->thread.gone || known->thread.defined_ns == defined_ns);
@@ -290,7 +293,8 @@ int store_add_threads(struct spipe_store *store, const struct spipe_threads *thr
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------------ frames and stacks */
+/* ------------------------------------------------------------------------------------------------------ frames and
+ * stacks */
 
 static bool are_frames_sound(const struct spipe_store *store, const struct spipe_frames *frames)
 {
@@ -365,7 +369,8 @@ static bool are_stacks_sound(const struct spipe_store *store, const struct spipe
     return true;
 }
 
-static int push_node(struct spipe_store *store, const struct spipe_store_node *content, uint32_t hash, uint32_t *ret_node)
+static int push_node(struct spipe_store *store, const struct spipe_store_node *content, uint32_t hash,
+                     uint32_t *ret_node)
 {
     const struct store_node *parent = spipe_column_at(&store->nodes, content->parent);
     struct store_node *entry = NULL;
@@ -407,9 +412,9 @@ int store_add_stacks(struct spipe_store *store, const struct spipe_stacks *stack
     for (size_t i = 0; i < stacks->count && status == SPIPE_OK; i++) {
         uint32_t stack_id = stacks->first_stack_id + (uint32_t)i;
         uint32_t back = stacks->parent_back[i];
-        struct spipe_store_node content = {
-            back != 0 ? spipe_ids_find(&store->stack_ids, stack_id - back) : SPIPE_STORE_NO_STACK,
-            spipe_ids_find(&store->frame_ids, stacks->frame_id[i])};
+        struct spipe_store_node content = {back != 0 ? spipe_ids_find(&store->stack_ids, stack_id - back)
+                                                     : SPIPE_STORE_NO_STACK,
+                                           spipe_ids_find(&store->frame_ids, stacks->frame_id[i])};
         uint32_t index = 0;
         status = intern_node(store, &content, &index);
         if (status == SPIPE_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store from the inside, for the files that make it up: store.c (life and feeding), store_queries.c, store_session.c (who and when),
- * store_definitions.c (what ids mean), store_samples.c (samples and markers).
+ * The store from the inside, for the files that make it up: store.c (life and feeding), store_queries.c,
+ * store_session.c (who and when), store_definitions.c (what ids mean), store_samples.c (samples and markers).
  */
 #ifndef SPIPE_HOST_STORE_PRIVATE_H
 #define SPIPE_HOST_STORE_PRIVATE_H
@@ -17,7 +17,7 @@
 /* Deeper stacks are refused: what reads the tree may walk from any node to its root. */
 #define SPIPE_STORE_DEPTH_MAX 8192u
 /* Times that are kept; the sum of two of them still fits. */
-#define SPIPE_STORE_TIME_MAX ((uint64_t)1 << 62)
+#define SPIPE_STORE_TIME_MAX   ((uint64_t)1 << 62)
 #define SPIPE_STORE_SOURCE_MAX 255u
 
 struct store_node {
@@ -28,23 +28,23 @@ struct store_node {
 
 struct store_thread {
     struct spipe_store_thread thread;
-    uint32_t era;               /* of the tables in which it was defined last */
+    uint32_t era; /* of the tables in which it was defined last */
     bool has_samples;
 };
 
 struct store_image {
     struct spipe_store_image image;
-    uint64_t session_key;       /* tells images apart that have no content to compare; 0 for all others */
+    uint64_t session_key; /* tells images apart that have no content to compare; 0 for all others */
 };
 
 struct spipe_store {
     struct spipe_store_limits limits;
     struct spipe_budget budget;
     uint64_t seed;
-    pthread_mutex_t lock;       /* what can change after it was published: images, threads, sessions, counts */
+    pthread_mutex_t lock; /* what can change after it was published: images, threads, sessions, counts */
 
     /* Entries that never change once they are published. */
-    struct spipe_column time, thread, node_of, weight, source_of, state;    /* of samples; `time` has the count */
+    struct spipe_column time, thread, node_of, weight, source_of, state; /* of samples; `time` has the count */
     struct spipe_column nodes, frames, methods, strings, sources, markers;
     /* Entries that change, under the lock. */
     struct spipe_column images, threads, sessions;
@@ -54,8 +54,8 @@ struct spipe_store {
     struct spipe_texts texts;
     struct spipe_index node_index, frame_index, method_index, string_index, image_index, thread_index;
     struct spipe_ids image_ids, thread_ids, frame_ids, stack_ids, string_ids, method_ids, source_ids;
-    uint32_t session;           /* the present one; SPIPE_STORE_NONE before the first Hello and after the end */
-    uint32_t era;               /* counts restarts of the tables */
+    uint32_t session; /* the present one; SPIPE_STORE_NONE before the first Hello and after the end */
+    uint32_t era;     /* counts restarts of the tables */
     uint64_t quantum_ns;
 };
 

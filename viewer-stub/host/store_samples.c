@@ -3,8 +3,8 @@
 
 /* Where the part of a message that falls into one chunk goes. */
 struct part {
-    uint64_t index;             /* in the store's columns */
-    size_t first;               /* in the message's */
+    uint64_t index; /* in the store's columns */
+    size_t first;   /* in the message's */
     size_t count;
 };
 
@@ -19,7 +19,10 @@ static bool next_part(const struct spipe_store *store, size_t sample_count, stru
     return part->count > 0;
 }
 
-#define PARTS_OF(store, samples) {spipe_column_count(&(store)->time), 0, 0}
+#define PARTS_OF(store, samples)                                                                                       \
+    {                                                                                                                  \
+        spipe_column_count(&(store)->time), 0, 0                                                                       \
+    }
 
 /* Each run's thread must be known and its times must be such that they can be kept. */
 static bool are_runs_sound(const struct spipe_store *store, const struct spipe_samples *samples)

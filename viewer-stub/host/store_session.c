@@ -4,8 +4,8 @@
 #include <string.h>
 
 #define USUAL_QUANTUM_NS 1000u
-#define QUANTUM_MAX_NS 1000000000u
-#define SOURCES_MAX 64u         /* in one set of settings */
+#define QUANTUM_MAX_NS   1000000000u
+#define SOURCES_MAX      64u /* in one set of settings */
 
 static bool is_same(struct spipe_bytes a, struct spipe_bytes b)
 {
@@ -44,8 +44,9 @@ static int find_source(struct spipe_store *store, const struct spipe_source *sou
 {
     for (uint32_t i = 0; i < spipe_store_source_count(store); i++) {
         const struct spipe_store_source *other = spipe_store_get_source(store, i);
-        if (other->kind == source->kind && other->unit == source->unit && other->weight_quantum == source->weight_quantum &&
-            other->tick_aligned == source->tick_aligned && strcmp(other->mechanism, source->mechanism) == 0) {
+        if (other->kind == source->kind && other->unit == source->unit &&
+            other->weight_quantum == source->weight_quantum && other->tick_aligned == source->tick_aligned &&
+            strcmp(other->mechanism, source->mechanism) == 0) {
             *ret_source = i;
             return SPIPE_OK;
         }
@@ -94,7 +95,8 @@ static int keep_sources(struct spipe_store *store, struct spipe_applied *applied
 
 static int keep_unmet(struct spipe_store *store, struct spipe_applied *applied)
 {
-    struct spipe_unmet *copy = spipe_texts_take(&store->texts, applied->unmet_count * sizeof *copy, true, &store->budget);
+    struct spipe_unmet *copy =
+        spipe_texts_take(&store->texts, applied->unmet_count * sizeof *copy, true, &store->budget);
     if (copy == NULL) {
         return SPIPE_E_NO_MEMORY;
     }
@@ -140,7 +142,7 @@ int store_add_hello(struct spipe_store *store, const struct spipe_hello *hello)
     if (store->session != SPIPE_STORE_NONE) {
         session = store_session(store);
         if (is_same(session->hello.session_id, hello->session_id)) {
-            return SPIPE_OK;    /* repeated after a Checkpoint */
+            return SPIPE_OK; /* repeated after a Checkpoint */
         }
         session->is_over = true;
         store->session = SPIPE_STORE_NONE;

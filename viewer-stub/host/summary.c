@@ -19,7 +19,8 @@ static uint64_t us_to_ns(uint64_t us)
     return us > UINT64_MAX / 1000 ? UINT64_MAX : us * 1000;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the ledger */
+/* ------------------------------------------------------------------------------------------------------------ the
+ * ledger */
 
 static void name_drops(struct spipe_summary *summary)
 {
@@ -134,7 +135,8 @@ static void add_sessions(const struct spipe_store *store, struct spipe_summary *
     }
 }
 
-static void note_end(const struct spipe_store *store, const struct spipe_capture_end *end, struct spipe_summary *summary)
+static void note_end(const struct spipe_store *store, const struct spipe_capture_end *end,
+                     struct spipe_summary *summary)
 {
     struct spipe_store_session session = {0};
     if (summary->sessions > 0) {
@@ -150,7 +152,8 @@ static void note_end(const struct spipe_store *store, const struct spipe_capture
     }
 }
 
-/* --------------------------------------------------------------------------------------------------- threads and stacks */
+/* --------------------------------------------------------------------------------------------------- threads and
+ * stacks */
 
 static int compare_threads(const void *a, const void *b)
 {
@@ -175,8 +178,8 @@ static int add_threads(const struct spipe_store *store, struct spipe_summary *su
     for (uint32_t i = 0; i < count; i++) {
         struct spipe_store_thread thread;
         spipe_store_get_thread(store, i, &thread);
-        summary->thread[i] = (struct spipe_summary_thread){i, thread.tid, thread.name, thread.samples, thread.weight_ns,
-                                                           us_to_ns(thread.ledger.cpu_us)};
+        summary->thread[i] = (struct spipe_summary_thread){
+            i, thread.tid, thread.name, thread.samples, thread.weight_ns, us_to_ns(thread.ledger.cpu_us)};
         add_thread_ledger(summary, &thread.ledger);
     }
     summary->thread_count = count;
@@ -204,7 +207,8 @@ static void add_stacks(const struct spipe_store *store, const struct spipe_fold 
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------- functions */
+/* -------------------------------------------------------------------------------------------------------------
+ * functions */
 
 static const char *last_part(const char *path)
 {
@@ -222,7 +226,8 @@ static void describe_frame(const struct spipe_store *store, uint32_t frame_index
         struct spipe_store_image image;
         spipe_store_get_image(store, frame->image, &image);
         *ret_image = image.path;
-        snprintf(text, len, "%s+0x%x", image.path[0] != '\0' ? last_part(image.path) : "[generated code]", frame->offset);
+        snprintf(text, len, "%s+0x%x", image.path[0] != '\0' ? last_part(image.path) : "[generated code]",
+                 frame->offset);
     } else if (frame->method != SPIPE_STORE_NONE) {
         const struct spipe_store_method *method = spipe_store_get_method(store, frame->method);
         snprintf(text, len, "%s", spipe_store_get_string(store, method->name_string));
@@ -231,7 +236,8 @@ static void describe_frame(const struct spipe_store *store, uint32_t frame_index
     }
 }
 
-static void name_functions(const struct spipe_store *store, const struct spipe_naming *naming, struct spipe_summary *summary)
+static void name_functions(const struct spipe_store *store, const struct spipe_naming *naming,
+                           struct spipe_summary *summary)
 {
     for (size_t i = 0; i < summary->function_count; i++) {
         struct spipe_summary_function *function = &summary->function[i];
@@ -246,8 +252,8 @@ static void name_functions(const struct spipe_store *store, const struct spipe_n
     }
 }
 
-static int add_functions(const struct spipe_store *store, const struct spipe_fold *fold, const struct spipe_naming *naming,
-                         size_t top, struct spipe_summary *summary)
+static int add_functions(const struct spipe_store *store, const struct spipe_fold *fold,
+                         const struct spipe_naming *naming, size_t top, struct spipe_summary *summary)
 {
     struct spipe_calltree tree = {0};
     int status = spipe_calltree_init_from(store, fold->entry, fold->count, naming, SPIPE_CALLTREE_TOP_DOWN, &tree);

@@ -23,17 +23,17 @@ extern "C" {
 #define SPIPE_SUMMARY_STAND_INS (SPIPE_STAND_IN_KERNEL + 2)
 
 struct spipe_summary_drop {
-    const char *name;               /* "ring_full", "pipe_full", "paused", "no_slot", "in_agent", "blocked", "other" */
+    const char *name; /* "ring_full", "pipe_full", "paused", "no_slot", "in_agent", "blocked", "other" */
     uint64_t count;
 };
 
 struct spipe_summary_thread {
-    uint32_t thread;                /* its index in the store */
+    uint32_t thread; /* its index in the store */
     uint32_t tid;
     const char *name;
     uint64_t samples;
     uint64_t weight_ns;
-    uint64_t cpu_ns;                /* by the system's own count */
+    uint64_t cpu_ns; /* by the system's own count */
 };
 
 struct spipe_summary_function {
@@ -48,18 +48,18 @@ struct spipe_summary_function {
 
 /* CPU time that the mechanism cannot see. */
 struct spipe_summary_gap {
-    const char *name;               /* "kernel", "threads without a slot" */
+    const char *name; /* "kernel", "threads without a slot" */
     uint64_t cpu_ns;
 };
 
 struct spipe_summary {
     uint64_t samples;
     uint64_t weight_ns;
-    uint64_t duration_ns;           /* from the first session's origin to the last time named */
-    uint64_t process_cpu_ns;        /* the kernel's account of the whole process, user and system */
-    uint64_t covered_cpu_ns;        /* the part of it that the mechanism can see */
-    double rate_hz;                 /* of the last settings; 0 when they are not known */
-    const char *mechanism;          /* "" when it is not known */
+    uint64_t duration_ns;    /* from the first session's origin to the last time named */
+    uint64_t process_cpu_ns; /* the kernel's account of the whole process, user and system */
+    uint64_t covered_cpu_ns; /* the part of it that the mechanism can see */
+    double rate_hz;          /* of the last settings; 0 when they are not known */
+    const char *mechanism;   /* "" when it is not known */
     bool tick_aligned;
     uint32_t sessions;
 
@@ -72,37 +72,38 @@ struct spipe_summary {
     uint32_t handler_p50_ns;
     uint32_t handler_p99_ns;
     uint32_t handler_max_ns;
-    uint64_t bytes;                 /* that the agents say they sent */
+    uint64_t bytes; /* that the agents say they sent */
     uint64_t sleeps_cut_short;
     uint64_t unwind_faults;
 
-    uint64_t reached_root;          /* samples whose stack reaches its thread's root */
-    uint64_t no_stack;              /* samples without a stack */
-    uint64_t stand_in[SPIPE_SUMMARY_STAND_INS];     /* samples by the stand-in at the stack's outer end */
+    uint64_t reached_root;                      /* samples whose stack reaches its thread's root */
+    uint64_t no_stack;                          /* samples without a stack */
+    uint64_t stand_in[SPIPE_SUMMARY_STAND_INS]; /* samples by the stand-in at the stack's outer end */
 
     struct spipe_summary_thread *thread;
     size_t thread_count;
-    struct spipe_summary_function *function;        /* the largest `top` ones */
+    struct spipe_summary_function *function; /* the largest `top` ones */
     size_t function_count;
-    size_t function_total;          /* how many functions there are in all */
+    size_t function_total; /* how many functions there are in all */
     struct spipe_summary_gap gap[4];
     size_t gap_count;
 
-    uint64_t bytes_samples;         /* of the capture, by what they are for */
+    uint64_t bytes_samples; /* of the capture, by what they are for */
     uint64_t bytes_definitions;
     uint64_t bytes_other;
 
-    const char *end_reason;         /* why the last session ended, such as "target exits"; "cut", "damaged" */
-    bool cut;                       /* no Goodbye at the end */
-    uint64_t records_refused;       /* by the store */
-    char *names;                    /* the texts that the summary owns */
+    const char *end_reason;   /* why the last session ended, such as "target exits"; "cut", "damaged" */
+    bool cut;                 /* no Goodbye at the end */
+    uint64_t records_refused; /* by the store */
+    char *names;              /* the texts that the summary owns */
 };
 
-/* Fills the summary. `naming` may be NULL: functions are then places, named image+0xoffset. `end` may be NULL for a store that was
- * not read from a capture. At most `top` functions are listed, all with 0. Texts belong to the store, to `naming` or to the
- * summary; free it with spipe_summary_done(). SPIPE_E_NO_MEMORY. */
+/* Fills the summary. `naming` may be NULL: functions are then places, named image+0xoffset. `end` may be NULL for a
+ * store that was not read from a capture. At most `top` functions are listed, all with 0. Texts belong to the store, to
+ * `naming` or to the summary; free it with spipe_summary_done(). SPIPE_E_NO_MEMORY. */
 SPIPE_HOST_API int spipe_summary_init(const struct spipe_store *store, const struct spipe_naming *naming,
-                                      const struct spipe_capture_end *end, size_t top, struct spipe_summary *ret_summary);
+                                      const struct spipe_capture_end *end, size_t top,
+                                      struct spipe_summary *ret_summary);
 SPIPE_HOST_API void spipe_summary_done(struct spipe_summary *summary);
 
 /* The name of the stand-in counted at `index` of `stand_in`, such as "too deep". A static string. */

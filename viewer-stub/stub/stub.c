@@ -4,8 +4,8 @@
  *
  *     stackpipe-stub ENDPOINT [RATE_HZ]
  *
- * It stands on protocol/ alone and is made to be copied: one agent, one loop, arrays by id. It names places by image and offset;
- * names of functions, trees, many agents and captures are what the host library adds.
+ * It stands on protocol/ alone and is made to be copied: one agent, one loop, arrays by id. It names places by image
+ * and offset; names of functions, trees, many agents and captures are what the host library adds.
  */
 #include "protocol/decode.h"
 #include "protocol/encode.h"
@@ -19,9 +19,9 @@
 #include <string.h>
 #include <time.h>
 
-#define IDS_MAX (1u << 20)      /* of each kind; what is beyond is not counted */
+#define IDS_MAX    (1u << 20) /* of each kind; what is beyond is not counted */
 #define IMAGES_MAX 4096u
-#define TOP 10
+#define TOP        10
 
 /* What the ids of the wire mean. They are dense, begin at 1, and all restart at a Checkpoint. */
 static char *image_name[IMAGES_MAX + 1];
@@ -39,7 +39,8 @@ static size_t place_count;
 static uint64_t total_ns, period_ns;
 static uint64_t by_frame[IDS_MAX + 1];
 
-/* ---------------------------------------------------------------------------------------------------------- the numbers */
+/* ---------------------------------------------------------------------------------------------------------- the
+ * numbers */
 
 static void add_to_place(const char *name, uint64_t weight_ns)
 {
@@ -103,7 +104,8 @@ static void print(const char *title)
     fflush(stdout);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the records */
+/* ---------------------------------------------------------------------------------------------------------- the
+ * records */
 
 static void take_images(const struct spipe_images *images)
 {
@@ -118,7 +120,8 @@ static void take_images(const struct spipe_images *images)
 /* Definitions of frames and stacks come in order, so an id is the count. */
 static void take_frames(const struct spipe_frames *frames)
 {
-    for (size_t i = 0; i < frames->count && frame_count < IDS_MAX && frames->first_frame_id + i == frame_count + 1; i++) {
+    for (size_t i = 0; i < frames->count && frame_count < IDS_MAX && frames->first_frame_id + i == frame_count + 1;
+         i++) {
         frame_image[++frame_count] = frames->image_id[i];
         frame_offset[frame_count] = frames->offset[i];
     }
@@ -126,7 +129,8 @@ static void take_frames(const struct spipe_frames *frames)
 
 static void take_stacks(const struct spipe_stacks *stacks)
 {
-    for (size_t i = 0; i < stacks->count && stack_count < IDS_MAX && stacks->first_stack_id + i == stack_count + 1; i++) {
+    for (size_t i = 0; i < stacks->count && stack_count < IDS_MAX && stacks->first_stack_id + i == stack_count + 1;
+         i++) {
         stack_frame[++stack_count] = stacks->frame_id[i];
     }
 }
@@ -159,19 +163,31 @@ static bool take_record(const struct spipe_record *record)
         frame_count = 0;
         stack_count = 0;
         return true;
-    case SPIPE_RECORD_IMAGES: take_images(&record->images); return true;
-    case SPIPE_RECORD_FRAMES: take_frames(&record->frames); return true;
-    case SPIPE_RECORD_STACKS: take_stacks(&record->stacks); return true;
-    case SPIPE_RECORD_SAMPLES: take_samples(&record->samples); return true;
-    case SPIPE_RECORD_REFUSAL: fprintf(stderr, "refused: %s\n", record->refusal.text); return false;
+    case SPIPE_RECORD_IMAGES:
+        take_images(&record->images);
+        return true;
+    case SPIPE_RECORD_FRAMES:
+        take_frames(&record->frames);
+        return true;
+    case SPIPE_RECORD_STACKS:
+        take_stacks(&record->stacks);
+        return true;
+    case SPIPE_RECORD_SAMPLES:
+        take_samples(&record->samples);
+        return true;
+    case SPIPE_RECORD_REFUSAL:
+        fprintf(stderr, "refused: %s\n", record->refusal.text);
+        return false;
     case SPIPE_RECORD_GOODBYE:
         fprintf(stderr, "goodbye: %s\n", spipe_goodbye_reason_name(record->goodbye.reason));
         return false;
-    default: return true;       /* what this viewer does not need, or what a later version has added */
+    default:
+        return true; /* what this viewer does not need, or what a later version has added */
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------- the pipe */
+/* ------------------------------------------------------------------------------------------------------------- the
+ * pipe */
 
 static volatile sig_atomic_t is_interrupted;
 
