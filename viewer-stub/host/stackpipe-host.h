@@ -62,8 +62,8 @@ struct spipe_host_callbacks {
      * return counts. Or return false and call spipe_connection_configure() later. */
     bool (*configuration_wanted)(void *user, struct spipe_connection *connection,
                                  struct spipe_configuration *configuration);
-    /* The next unit as it came, before it is decoded: the preface, or a message with its length in front. Written one
-     * after another they are a capture. Nothing that is malformed as a message is given. */
+    /* The next unit as it came: the preface, or a message with its length in front. Written one after another they are
+     * a capture. Of a message that cannot be decoded nothing is given. */
     void (*bytes)(void *user, struct spipe_connection *connection, struct spipe_bytes raw);
     /* The same decoded; valid during the call. `message_len` is its length on the wire. */
     void (*record)(void *user, struct spipe_connection *connection, const struct spipe_record *record,

@@ -65,7 +65,8 @@ struct spipe_store_frame {
     uint32_t method;
 };
 
-/* A frame and the node that called it. A parent's index is always smaller than the node's. */
+/* A frame and the node that called it. A parent's index is always smaller than the node's. Stacks have at most 8192
+ * frames; what is deeper is over the limit. */
 struct spipe_store_node {
     uint32_t parent; /* SPIPE_STORE_NO_STACK for an outermost frame; node 0 itself has none */
     uint32_t frame;  /* node 0 has none */
