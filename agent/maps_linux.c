@@ -91,6 +91,9 @@ bool spipe_maps_read(bool (*visit)(void *user, const struct spipe_mapping *mappi
         size_t done = visit_lines(buffer, len, visit, user, &go_on);
         memmove(buffer, buffer + done, len - done);
         len -= done;
+        /* A path of thousands of newlines, each written as four bytes. Its rest is no line that can be parsed. */
+        if (len == sizeof buffer)
+            len = 0;
     }
     (void)spipe_system(SYS_close, file);
     return true;

@@ -4,7 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/maps.h"
 
@@ -120,6 +125,44 @@ static void test_the_mappings_of_this_process_are_visited_in_order(void **state)
     assert_true(search.in_order);
 }
 
+/* A file below folders with names of newlines: its line is longer than any buffer. Returns its mapping. */
+static void *map_file_of_newlines(unsigned levels)
+{
+    char name[241];
+    char root[] = "/tmp/spipe-test-maps-XXXXXX";
+    memset(name, '\n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_non_null(mkdtemp(root));
+    assert_int_equal(chdir(root), 0);
+    for (unsigned i = 0; i < levels; i++) {
+        assert_int_equal(mkdir(name, 0700), 0);
+        assert_int_equal(chdir(name), 0);
+    }
+    int file = open(name, O_CREAT | O_RDWR, 0600);
+    assert_int_equal(ftruncate(file, 4096), 0);
+    void *mapping = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+    close(file);
+    unlink(name);
+    for (unsigned i = 0; i < levels; i++) {
+        assert_int_equal(chdir(".."), 0);
+        assert_int_equal(rmdir(name), 0);
+    }
+    assert_int_equal(rmdir(root), 0);
+    return mapping;
+}
+
+static void test_a_line_that_is_too_long_hides_no_other(void **state)
+{
+    (void)state;
+    void *mapping = map_file_of_newlines(14);
+    assert_true(mapping != MAP_FAILED);
+    struct search search = {.code = (uint64_t)(uintptr_t)visit, .in_order = true};
+    search.stack = (uint64_t)(uintptr_t)&search;
+    assert_true(spipe_maps_read(visit, &search));
+    assert_true(search.found_stack);
+    munmap(mapping, 4096);
+}
+
 static void test_a_visitor_ends_the_visit(void **state)
 {
     (void)state;
@@ -137,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_malformed_lines_are_refused),
         cmocka_unit_test(test_a_line_may_be_cut_anywhere),
         cmocka_unit_test(test_the_mappings_of_this_process_are_visited_in_order),
+        cmocka_unit_test(test_a_line_that_is_too_long_hides_no_other),
         cmocka_unit_test(test_a_visitor_ends_the_visit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
