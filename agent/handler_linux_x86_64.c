@@ -8,6 +8,8 @@
 
 #define PAGE 4096u
 #define RED_ZONE 128u
+/* More than any guard area at a stack's low end. */
+#define SAFE_DISTANCE (64u * 1024u)
 #define SYSTEM_EINTR 4
 /* Deep enough for a thread that has returned to its start. */
 #define LAST_DEPTH 64u
@@ -50,8 +52,9 @@ static void read_registers(const ucontext_t *context, struct spipe_registers *re
     to[16] = (uint64_t)from[REG_RIP];
 }
 
-/* The part of the thread's stack that may be read: from the stack pointer (and the red zone, where it lies in the same page, since
- * a page below may not be there yet) to its known end. Empty when the stack pointer is elsewhere. */
+/* The part of the thread's stack that may be read: from the red zone below the stack pointer, where assembly keeps frame pointers, to its
+ * known end. Far from the stack's low end the page below the stack pointer is the stack's too, or becomes it (a main thread's stack
+ * grows when it is touched); near it only the stack pointer's own page is sure. Empty when the stack pointer is elsewhere. */
 static struct spipe_stack_view view_stack(const struct spipe_slot *slot, uint64_t stack_pointer)
 {
     struct spipe_stack_view view = {0, 0, 0};
@@ -60,10 +63,10 @@ static struct spipe_stack_view view_stack(const struct spipe_slot *slot, uint64_
     if (stack_pointer < low || stack_pointer >= high)
         return view;
     uint64_t in_page = stack_pointer & (PAGE - 1);
-    view.low = stack_pointer - (in_page < RED_ZONE ? in_page : RED_ZONE);
-    if (view.low < low)
-        view.low = stack_pointer;
-    view.low &= ~UINT64_C(7);
+    uint64_t zone = RED_ZONE;
+    if (stack_pointer - low < SAFE_DISTANCE && in_page < RED_ZONE)
+        zone = in_page;
+    view.low = (stack_pointer - zone) & ~UINT64_C(7);
     view.high = high;
     view.bytes = (const unsigned char *)(uintptr_t)view.low;
     return view;

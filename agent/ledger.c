@@ -88,7 +88,7 @@ static uint64_t *cause_of(struct spipe_session *session, struct spipe_slot *slot
 
 void spipe_ledger_look(struct spipe_session *session, struct spipe_slot *slot)
 {
-    uint64_t period_ns = spipe_session_period_ns(session);
+    uint64_t period_ns = session->period_ns;
     uint64_t cpu_ns = cpu_of(slot);
     if (cpu_ns < slot->cpu_ns)
         return;     /* gone, or another thread with its number */
@@ -189,9 +189,9 @@ static uint64_t unknown_periods(struct spipe_session *session, const struct spip
                                 uint64_t process_us)
 {
     uint64_t known_us = totals->cpu_ns / 1000u;
-    uint64_t tolerance_us = process_us / 100u + 2u * session->settings.applied.cpu_period_us;
+    uint64_t tolerance_us = process_us / 100u + 2u * session->period_ns / 1000u;
     if (process_us > known_us + tolerance_us) {
-        uint64_t periods = (process_us - known_us) / session->settings.applied.cpu_period_us;
+        uint64_t periods = (process_us - known_us) * 1000u / session->period_ns;
         if (periods > session->unknown_cpu_reported)
             session->unknown_cpu_reported = periods;
     }
@@ -248,7 +248,7 @@ static void put_unknown(struct spipe_session *session, struct spipe_thread_ledge
     fill_process_cpu(session, &ledger);
     uint64_t periods = unknown_periods(session, &totals, ledger.process_user_us + ledger.process_system_us);
     *entry = (struct spipe_thread_ledger){.attempted = periods, .dropped_no_slot = periods};
-    entry->cpu_us = periods * session->settings.applied.cpu_period_us;
+    entry->cpu_us = periods * session->period_ns / 1000u;
 }
 
 /* A thread that nothing was attempted for is not told of one by one; its CPU time is in the totals. */

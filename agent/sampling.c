@@ -51,16 +51,31 @@ static void take_signal(struct spipe_session *session)
             (struct spipe_unmet){FIELD_CPU_PERIOD, "the program uses all signals: there are no samples"};
 }
 
+static uint64_t asked_period_ns(const struct spipe_session *session)
+{
+    return (uint64_t)session->settings.applied.cpu_period_us * 1000u;
+}
+
+/* perf's clock is kept out of step with the kernel's tick: where both fell together, the tick would find the kernel at work for us,
+ * and count the program's own time as the system's. */
+static uint64_t period_of(const struct spipe_session *session)
+{
+    uint64_t period_ns = asked_period_ns(session);
+    return session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK ? period_ns - period_ns * 3u / 1000u : period_ns;
+}
+
 void spipe_sampling_plan_settings(struct spipe_session *session, const struct spipe_configuration *asked)
 {
     spipe_settings_apply(&session->settings, asked, (uint32_t)(spipe_clock_tick_ns() / 1000u));
+    session->period_ns = asked_period_ns(session);
 }
 
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked)
 {
     spipe_sampling_plan_settings(session, asked);
-    session->mechanism = choose_mechanism(spipe_session_period_ns(session));
+    session->mechanism = choose_mechanism(asked_period_ns(session));
     take_signal(session);
+    session->period_ns = period_of(session);
 }
 
 void spipe_sampling_change_signal(struct spipe_session *session)
@@ -69,6 +84,7 @@ void spipe_sampling_change_signal(struct spipe_session *session)
     bool was_on = spipe_sampler_is_on();
     spipe_sampling_stop(session);
     take_signal(session);
+    session->period_ns = period_of(session);
     if (session->mechanism != before && !session->is_text)
         spipe_greeting_put_applied(session);
     if (was_on)
@@ -81,7 +97,7 @@ void spipe_sampling_start(struct spipe_session *session)
     atomic_store(&spipe_control.is_active, 1);
     if (session->mechanism == SPIPE_MECHANISM_NONE)
         return;
-    if (!spipe_sampler_start(session->mechanism, spipe_session_period_ns(session), spipe_signals_current()))
+    if (!spipe_sampler_start(session->mechanism, session->period_ns, spipe_signals_current()))
         spipe_log("the sampler's thread could not be started", NULL);
 }
 

@@ -37,6 +37,7 @@ struct spipe_session {
     struct spipe_weave *weave;
     struct spipe_settings settings;
     enum spipe_mechanism mechanism;
+    uint64_t period_ns;                 /* that a sample of weight 1 stands for */
     bool is_text;                       /* the text dialect */
     bool is_paused;
     bool is_held;                       /* waits for a `configure` */
@@ -63,11 +64,6 @@ struct spipe_session {
 static inline uint64_t spipe_session_time(const struct spipe_session *session, uint64_t monotonic_ns)
 {
     return monotonic_ns <= session->origin_ns ? 0 : (monotonic_ns - session->origin_ns) / SPIPE_TIME_QUANTUM_NS;
-}
-
-static inline uint64_t spipe_session_period_ns(const struct spipe_session *session)
-{
-    return (uint64_t)session->settings.applied.cpu_period_us * 1000u;
 }
 
 /* Puts a record into the outbox; a failure ends the session. */

@@ -61,6 +61,7 @@ struct spipe_slot {
     _Atomic uint32_t latency_max_ns;
     _Atomic uint32_t signal_weight;         /* periods that the next signal stands for, added by the sampler thread */
     _Atomic uint64_t dropped_refused;       /* periods that the system had no room for a signal for; written by the sampler thread */
+    char final_name[16];                    /* the thread's name at its end; written before the slot has ended */
     _Atomic uint64_t final_cpu_ns;          /* the thread's CPU time at its end; 0 while it lives */
 
     struct spipe_walk_cache cache;          /* sampled thread only */

@@ -114,7 +114,7 @@ void spipe_text_dialect_sample(struct spipe_session *session, const struct spipe
     add_number(&line, ",\"tid\":", (uint64_t)slot->tid);
     spipe_text_add(&line, ",\"thread\":");
     add_quoted(&line, slot->name);
-    add_number(&line, ",\"weight_us\":", (uint64_t)sample->weight * session->settings.applied.cpu_period_us);
+    add_number(&line, ",\"weight_us\":", sample->weight * session->period_ns / 1000u);
     add_stack(&line, address, depth);
     spipe_text_add(&line, "}}");
     put_line(session, &line);

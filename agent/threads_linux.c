@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 extern char **environ;
@@ -225,6 +226,16 @@ static void put_gone(struct spipe_session *session, uint32_t thread_id)
     spipe_session_put(session, &record);
 }
 
+/* Most threads that live for a short time only get their name after they were first seen. */
+static void take_final_name(struct spipe_session *session, struct spipe_slot *slot)
+{
+    if (slot->final_name[0] == '\0' || strncmp(slot->name, slot->final_name, sizeof slot->name) == 0)
+        return;
+    memcpy(slot->name, slot->final_name, sizeof slot->name);
+    if (slot->thread_id != 0 && !session->is_text)
+        spipe_weave_announce_thread(session, slot);
+}
+
 static bool may_release(struct spipe_session *session, struct spipe_slot *slot)
 {
     return atomic_load(&slot->state) == SPIPE_SLOT_ENDED && spipe_ring_peek(&slot->ring) == NULL &&
@@ -237,6 +248,7 @@ void spipe_threads_tend(struct spipe_session *session)
         struct spipe_slot *slot = spipe_slot_get(i);
         if (may_release(session, slot)) {
             spipe_sampler_disarm(slot);
+            take_final_name(session, slot);
             spipe_ledger_end_slot(session, slot);
             put_gone(session, slot->thread_id);
             spipe_slot_release(slot);
@@ -252,7 +264,7 @@ void spipe_threads_tend(struct spipe_session *session)
 /* A thread that works and gives no samples may have our signal blocked: then it gets no timer, and what it works is counted. */
 static void look_for_block(struct spipe_session *session, struct spipe_slot *slot)
 {
-    bool is_suspect = slot->cpu_ns - slot->reported_cpu_ns > 2 * spipe_session_period_ns(session) &&
+    bool is_suspect = slot->cpu_ns - slot->reported_cpu_ns > 2 * session->period_ns &&
                       atomic_load(&slot->attempted) == slot->reported;
     if (!spipe_sampler_is_on() || (!is_suspect && !slot->blocks_signal))
         return;
@@ -306,6 +318,7 @@ void spipe_threads_leave(struct spipe_slot *slot)
     /* From here on the handler leaves the ring alone, so this thread may write to it itself. */
     if (!atomic_compare_exchange_strong(&slot->state, &live, SPIPE_SLOT_ENDING))
         return;
+    (void)spipe_system(SYS_prctl, PR_GET_NAME, slot->final_name);
     uint32_t missing = spipe_sampler_thread_ends(slot);
     if (missing > 0)
         spipe_handler_take_last(slot, missing);
