@@ -35,8 +35,9 @@ static bool closes_object(struct object *object, uint8_t byte)
     return object->depth == 0;
 }
 
-/* Each byte is looked at once and in order, and the first that decides does so: thus it does not matter what came with it. A text has at
- * least two bytes on its first line: `{` and a newline are also how a message of 123 bytes begins. An object goes on over lines. */
+/* Each byte is looked at once and in order, and the first that decides does so: thus it does not matter what came
+ * with it. A text has at least two bytes on its first line: `{` and a newline are also how a message of 123 bytes
+ * begins. An object goes on over lines. */
 static enum spipe_opening judge_text(const uint8_t *text, size_t len, bool is_end, size_t *ret_len)
 {
     struct object object = {0, false, false};

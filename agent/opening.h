@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host's first bytes mean: see "Opening" in protocol/README.md. A pure function of the bytes, whatever pieces they come in.
+ * What the host's first bytes mean: see "Opening" in protocol/README.md. A pure function of the bytes, whatever pieces
+ * they come in.
  */
 #ifndef SPIPE_AGENT_OPENING_H
 #define SPIPE_AGENT_OPENING_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pump: the agent's one thread beside the sampled ones. It connects, opens the session, empties the rings, encodes, sends, answers
- * commands, and says Goodbye. What a sampled thread leaves in its ring is all that the two share.
+ * The pump: the agent's one thread beside the sampled ones. It connects, opens the session, empties the rings, encodes,
+ * sends, answers commands, and says Goodbye. What a sampled thread leaves in its ring is all that the two share.
  */
 #ifndef SPIPE_AGENT_PUMP_H
 #define SPIPE_AGENT_PUMP_H
@@ -12,8 +12,8 @@
 /* The thread's function; the argument is not used. Returns when the session is over and no other is to follow. */
 void spipe_pump_run(void *unused);
 
-/* The steps that it takes, in this order; a test takes them one by one. None of them waits, but for spipe_pump_connect(), which waits for
- * the host, and spipe_pump_finish(), which gives the host 200 ms. */
+/* The steps that it takes, in this order; a test takes them one by one. None of them waits, but for
+ * spipe_pump_connect(), which waits for the host, and spipe_pump_finish(), which gives the host 200 ms. */
 
 /* Reads the endpoint of the environment; it is all -1 when that is of no use. */
 const struct spipe_endpoint *spipe_pump_prepare(void);

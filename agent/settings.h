@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A host's wishes made into settings: every default filled in, every number clamped, and what could not be honoured said. */
+/* A host's wishes made into settings: every default filled in, every number clamped, and what could not be honoured
+ * said. */
 #ifndef SPIPE_AGENT_SETTINGS_H
 #define SPIPE_AGENT_SETTINGS_H
 
@@ -29,12 +30,14 @@ struct spipe_settings {
 /* Fills in `settings` from what was asked. `tick_us` is the kernel's tick. */
 void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_configuration *asked, uint32_t tick_us);
 
-/* 8 bytes that are equal for equal settings that matter when profiles are compared (FNV-1a of period, depth and mechanism). */
+/* 8 bytes that are equal for equal settings that matter when profiles are compared (FNV-1a of period, depth and
+ * mechanism). */
 void spipe_settings_hash(const struct spipe_settings *settings, const char *mechanism, uint8_t *ret_hash);
 
-/* The text dialect's and STACKPIPE_CONFIG's form: words `name=number`, parted by blanks, commas or semicolons, or the members of a JSON
- * object of the same names (rate, period_us, depth, flush_ms, stop_after_ms, buffer_kib). Fractions are cut. Words that are not
- * known, or have no such number, are left out, and their names added to `ignored`, parted by blanks. */
+/* The text dialect's and STACKPIPE_CONFIG's form: words `name=number`, parted by blanks, commas or semicolons, or the
+ * members of a JSON object of the same names (rate, period_us, depth, flush_ms, stop_after_ms, buffer_kib). Fractions
+ * are cut. Words that are not known, or have no such number, are left out, and their names added to `ignored`, parted
+ * by blanks. */
 void spipe_settings_parse_text(const char *text, size_t len, struct spipe_configuration *ret_asked,
                                struct spipe_text *ignored);
 

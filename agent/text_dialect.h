@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text dialect: JSON lines for a host that speaks text. Names are those of dynamic symbols, else image+offset. Pump only.
+ * The text dialect: JSON lines for a host that speaks text. Names are those of dynamic symbols, else image+offset. Pump
+ * only.
  */
 #ifndef SPIPE_AGENT_TEXT_DIALECT_H
 #define SPIPE_AGENT_TEXT_DIALECT_H
 
 #include "session.h"
 
-/* {"hello":{...}}: who we are, what was understood of the host's text, and which of its words (parted by blanks) were not. */
+/* {"hello":{...}}: who we are, what was understood of the host's text, and which of its words (parted by blanks) were
+ * not. */
 void spipe_text_dialect_hello(struct spipe_session *session, const char *ignored);
 
 /* {"sample":{...}}: a line for each. The stack is leaf first. */
