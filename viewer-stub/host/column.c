@@ -44,8 +44,11 @@ int spipe_column_set_default(struct spipe_column *column, const void *entry, str
     if (column->common == NULL) {
         return SPIPE_E_NO_MEMORY;
     }
-    for (size_t i = 0; i < spipe_column_chunk_entries(column); i++) {
-        memcpy(column->common + i * column->entry_size, entry, column->entry_size);
+    /* Twice as much each time: every store that is made comes through here. */
+    size_t len = spipe_column_chunk_entries(column) * column->entry_size;
+    memcpy(column->common, entry, column->entry_size);
+    for (size_t filled = column->entry_size; filled < len; filled *= 2) {
+        memcpy(column->common + filled, column->common, filled);
     }
     return SPIPE_OK;
 }
