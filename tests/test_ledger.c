@@ -29,6 +29,7 @@ static int set_up(void **state)
     session.pipe = pipe_memory_new();
     session.origin_ns = clock_fake_now();
     session.settings.applied.cpu_period_us = PERIOD_US;
+    session.period_ns = PERIOD_US * 1000u;
     return spipe_outbox_put(session.outbox, spipe_preface, SPIPE_PREFACE_LEN);
 }
 
