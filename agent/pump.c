@@ -401,6 +401,8 @@ static void finish_session(struct spipe_session *session)
         spipe_futex_wait(&spipe_control.has_settled, 1, NS_PER_MS);
     }
     spipe_weave_discard();
+    if (session->failure == 0 && !session->is_held)
+        spipe_threads_tend(session);
     if (session->failure == 0) {
         put_goodbye(session);
         write_all(session, end_ns);

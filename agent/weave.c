@@ -53,6 +53,7 @@ struct spipe_weave {
     uint64_t rescan_after_ns;
     uint32_t dlopen_count;                  /* as seen at the last look */
     bool is_unsettled;
+    bool is_postponed;                      /* a stack waits for the mappings to be read again, which will be soon */
 };
 
 struct spipe_weave *spipe_weave_new(void)
@@ -325,8 +326,10 @@ static bool rescan(struct spipe_weave *weave)
         weave->rescan_wait_ns = RESCAN_MIN_NS;
         weave->rescan_after_ns = 0;
     }
-    if (!is_stale && now_ns < weave->rescan_after_ns)
+    if (!is_stale && now_ns < weave->rescan_after_ns) {
+        weave->is_postponed = weave->rescan_wait_ns == RESCAN_MIN_NS;
         return false;
+    }
     bool has_changed = spipe_images_scan();
     weave->rescan_wait_ns = has_changed ? RESCAN_MIN_NS : weave->rescan_wait_ns * 2;
     if (weave->rescan_wait_ns > RESCAN_MAX_NS)
@@ -397,15 +400,21 @@ static void take_walked(struct spipe_session *session, struct spipe_slot *slot, 
     slot->sent += sample->weight;
 }
 
-static void take_sample(struct spipe_session *session, struct spipe_slot *slot, const struct spipe_raw_sample *sample)
+/* False when the sample has to stay where it is for a moment: its stack is in code that was loaded after the mappings were last read. */
+static bool take_sample(struct spipe_session *session, struct spipe_slot *slot, const struct spipe_raw_sample *sample)
 {
     struct spipe_weave *weave = session->weave;
+    weave->is_postponed = false;
     if (sample->stack_unknown) {
         learn_stack(slot, sample->address[1], sample->address[2]);
         take_walked(session, slot, sample, sample->address, 1, SPIPE_WALK_OUTSIDE_STACK);
     } else if (sample->kind == SPIPE_RAW_SLICE) {
         uint32_t depth = 0;
         enum spipe_walk_end end = walk_slice(weave, sample->slice, session->settings.applied.max_depth, &depth);
+        if (end == SPIPE_WALK_UNKNOWN_CODE && weave->is_postponed && spipe_sampler_is_on()) {
+            weave->is_unsettled = true;
+            return false;
+        }
         take_walked(session, slot, sample, weave->address, depth, end);
         spipe_slice_release(sample->slice);
     } else {
@@ -413,6 +422,7 @@ static void take_sample(struct spipe_session *session, struct spipe_slot *slot, 
             (void)supply(weave, SPIPE_WALK_NEEDS_TABLE, sample->address[sample->depth - 1]);
         take_walked(session, slot, sample, sample->address, sample->depth, (enum spipe_walk_end)sample->end);
     }
+    return true;
 }
 
 /* False when the outbox has no room. */
@@ -426,7 +436,8 @@ static bool drain_slot(struct spipe_session *session, struct spipe_slot *slot)
             spipe_weave_announce_thread(session, slot);
         if (spipe_intern_is_full(session->intern, sample->depth + STACK_MAX + 2))
             spipe_weave_checkpoint(session);
-        take_sample(session, slot, sample);
+        if (!take_sample(session, slot, sample))
+            return true;
         spipe_ring_consume(&slot->ring, sample);
         if (is_batch_full(session))
             spipe_weave_flush(session);
