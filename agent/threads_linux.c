@@ -253,8 +253,8 @@ void spipe_threads_tend(struct spipe_session *session)
             put_gone(session, slot->thread_id);
             spipe_slot_release(slot);
         } else if (atomic_load(&slot->state) == SPIPE_SLOT_LIVE) {
-            if (slot->name[0] == '\0')
-                (void)read_name(slot);
+            if (slot->name[0] == '\0' && read_name(slot) && slot->thread_id != 0)
+                spipe_weave_announce_thread(session, slot);
             if (spipe_sampler_is_missing(slot))
                 spipe_sampler_arm(slot, SPIPE_ARMED_BY_PUMP);
         }
