@@ -6,6 +6,7 @@
 #include "handler.h"
 #include "protocol/system_linux.h"
 #include "thread.h"
+#include "user.h"
 
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -17,6 +18,7 @@
 #define SET_SIGNAL 10           /* F_SETSIG */
 #define SET_OWNER 15            /* F_SETOWN_EX */
 #define OWNER_IS_THREAD 0       /* F_OWNER_TID */
+#define USER_INTERVAL_NS UINT64_C(1000000000)
 
 /* What slots are armed for. The generation changes with each start and stop: who arms looks at it before and after. */
 static struct {
@@ -210,20 +212,30 @@ static void watch_slot(struct spipe_slot *slot, uint64_t period_ns, int signal_n
     slot->signalled = periods;
 }
 
+static void watch_all(uint64_t period_ns, int signal_number)
+{
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        if (atomic_load_explicit(&slot->state, memory_order_acquire) == SPIPE_SLOT_LIVE)
+            watch_slot(slot, period_ns, signal_number);
+    }
+}
+
 static void run_watcher(void *argument)
 {
     (void)argument;
     uint64_t period_ns = atomic_load(&plan.period_ns);
     int signal_number = atomic_load(&plan.signal_number);
     uint64_t next_ns = spipe_clock_monotonic_ns();
+    uint64_t next_user_ns = next_ns;
     while (atomic_load(&watcher_stop) == 0) {
-        for (uint32_t i = 0; i < spipe_slot_used(); i++) {
-            struct spipe_slot *slot = spipe_slot_get(i);
-            if (atomic_load_explicit(&slot->state, memory_order_acquire) == SPIPE_SLOT_LIVE)
-                watch_slot(slot, period_ns, signal_number);
-        }
+        watch_all(period_ns, signal_number);
         /* Missed rounds, after a stop of the process say, are not made up for. */
         uint64_t now_ns = spipe_clock_monotonic_ns();
+        if (now_ns >= next_user_ns) {
+            spipe_user_follow();
+            next_user_ns = now_ns + USER_INTERVAL_NS;
+        }
         next_ns += period_ns;
         if (next_ns < now_ns)
             next_ns = now_ns;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "wrappers.h"
 
+#include "clock.h"
 #include "control.h"
 #include "entry.h"
 #include "handler.h"
 #include "next_symbol.h"
 #include "protocol/system_linux.h"
+#include "sampler.h"
 #include "threads.h"
 #include "wrapper_jumps.h"
 
@@ -17,10 +19,12 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define FILTER_FOR_ALL_THREADS 1u   /* SECCOMP_FILTER_FLAG_TSYNC */
 #define FILTER_MODE 1               /* SECCOMP_SET_MODE_FILTER */
+#define END_MS 5000u
 #define ARGUMENTS_MAX 4096u
 
 extern char **environ;
@@ -230,11 +234,29 @@ void spipe_wrappers_before_syscall(long number, long operation, long flags)
         atomic_store(&spipe_control.is_filtered, 1);
 }
 
+/* On a machine that is busy the pump's thread may be late to end; what depends on its end waits on. */
+static void await_end(void)
+{
+    (void)spipe_thread_join(&spipe_control.pump, END_MS);
+}
+
+/* A thread that has ended belongs to the process for a moment more. */
+static void await_gone(int tid)
+{
+    struct timespec moment = {0, 50000};
+    uint64_t end_ns = spipe_clock_monotonic_ns() + END_MS * UINT64_C(1000000);
+    while (tid != 0 && spipe_system(SYS_tgkill, spipe_control.process_id, tid, 0) == 0 &&
+           spipe_clock_monotonic_ns() < end_ns)
+        (void)spipe_system(SYS_nanosleep, &moment, NULL);
+}
+
 static void come_back(bool has_left)
 {
     int saved = errno;
-    if (has_left)
+    if (has_left) {
+        await_end();
         spipe_entry_restart();
+    }
     errno = saved;
 }
 
@@ -243,7 +265,12 @@ static bool leave_for_namespace(void)
 {
     if (!spipe_control_is_own_process() || atomic_load(&spipe_control.pump.tid) == 0)
         return false;
+    int pump_tid = (int)atomic_load(&spipe_control.pump.tid);
+    int watcher_tid = spipe_sampler_own_tid();
     spipe_control_leave(SPIPE_GOODBYE_AGENT_FAILED, "the program changes its namespaces");
+    await_end();
+    await_gone(watcher_tid);
+    await_gone(pump_tid);
     return true;
 }
 
@@ -301,9 +328,10 @@ EXPORT int dlclose(void *handle)
 /* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not wanted. */
 static char *const *before_exec(char *const *environment, bool *ret_has_left)
 {
-    *ret_has_left = spipe_control_is_own_process();
-    if (!*ret_has_left)
+    *ret_has_left = false;
+    if (!spipe_control_is_own_process())
         return environment;
+    *ret_has_left = atomic_load(&spipe_control.pump.tid) != 0;
     spipe_control_leave(SPIPE_GOODBYE_TARGET_EXECS, "");
     return spipe_entry_exec_environment(environment);
 }

@@ -25,8 +25,11 @@ static void check_alike(const char *const *argument, uint32_t cpu_period_us)
 static void test_program_and_child_see_the_same_descriptors(void **state)
 {
     (void)state;
-    check_alike(ARGUMENTS("process", "descriptors"), DEFAULT_RATE);
-    check_alike(ARGUMENTS("process", "descriptors"), FAST_RATE);
+    for (const char *const *mechanism = promise_mechanisms; *mechanism != NULL; mechanism++) {
+        struct promise_pair pair = promise_check_by(*mechanism, ARGUMENTS("process", "descriptors"), FAST_RATE, 1);
+        assert_string_equal(pair.session->mechanism, *mechanism);
+        promise_done(&pair);
+    }
 }
 
 static void test_program_that_closes_everything_keeps_its_files_to_itself(void **state)
@@ -79,21 +82,29 @@ static void test_single_threaded_program_stays_so_for_libc(void **state)
     promise_done(&pair);
 }
 
+static void check_change_of_user(const char *variable, const char *tasks)
+{
+    struct target target = {.argument = ARGUMENTS("process", "change-user"),
+                            .variable = (const char *const[]){variable, NULL}};
+    struct promise_pair pair = promise_run(target, FAST_RATE);
+    assert_int_equal(pair.profiled.status, 0);
+    assert_string_equal(pair.profiled.output, pair.plain.output);
+    assert_int_equal(target_number(&pair.profiled, "others"), 0);
+    /* There were threads of ours to follow. */
+    assert_string_equal(pair.plain.complaints, "tasks 1\n");
+    assert_string_equal(pair.profiled.complaints, tasks);
+    assert_int_equal(pair.session_count, 1);
+    assert_true(pair.session->has_goodbye);
+    promise_done(&pair);
+}
+
 static void test_change_of_user_takes_the_agent_along(void **state)
 {
     (void)state;
     if (geteuid() != 0)
         skip();     /* only root can become another user */
-    struct promise_pair pair = promise_run((struct target){.argument = ARGUMENTS("process", "change-user")}, DEFAULT_RATE);
-    assert_int_equal(pair.profiled.status, 0);
-    assert_string_equal(pair.profiled.output, pair.plain.output);
-    assert_int_equal(target_number(&pair.profiled, "others"), 0);
-    /* There was a thread of ours to follow. */
-    assert_string_equal(pair.plain.complaints, "tasks 1\n");
-    assert_string_equal(pair.profiled.complaints, "tasks 2\n");
-    assert_int_equal(pair.session_count, 1);
-    assert_true(pair.session->has_goodbye);
-    promise_done(&pair);
+    check_change_of_user("STACKPIPE_MECHANISM=thread-cpu-timer", "tasks 2\n");
+    check_change_of_user("STACKPIPE_MECHANISM=signal-runnable", "tasks 3\n");
 }
 
 static void test_program_makes_a_user_namespace_as_without_us(void **state)

@@ -114,7 +114,7 @@ static int make_spawns(int argc, char **argv)
     return print_result();
 }
 
-/* Executes itself until `argv[0]` is 0; a program that is not there in between. */
+/* Executes itself `argv[0]` times. */
 static int exec_self(int argc, char **argv)
 {
     char text[16];
@@ -130,12 +130,11 @@ static int exec_self(int argc, char **argv)
     return 1;
 }
 
-static int exec_nothing(int argc, char **argv)
+/* Tries to execute what cannot be, and works on. */
+static int exec_what_cannot_be(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
     sink = burn_for(100 * MS);
-    int result = execl("/nowhere/at/all", "nothing", (char *)NULL);
+    int result = execl(argc > 0 ? argv[0] : "/nowhere/at/all", "nothing", (char *)NULL);
     printf("execl %d, errno %d\n", result, errno);
     sink = burn_for(200 * MS);
     return 24;
@@ -225,7 +224,7 @@ static const struct verb verbs[] = {
     {"vforks", make_vforks},
     {"spawns", make_spawns},
     {"exec-self", exec_self},
-    {"exec-nothing", exec_nothing},
+    {"exec-what-cannot-be", exec_what_cannot_be},
     {"loader", storm_loader},
 };
 

@@ -7,6 +7,7 @@
 
 #include "promise_kit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Start and end together; a machine that is busy with other things takes its part. */
@@ -29,9 +30,15 @@ struct promise_pair promise_run(struct target target, uint32_t cpu_period_us)
     return pair;
 }
 
-struct promise_pair promise_check(const char *const *argument, uint32_t cpu_period_us, size_t session_count)
+struct promise_pair promise_check_by(const char *mechanism, const char *const *argument, uint32_t cpu_period_us,
+                                     size_t session_count)
 {
-    struct promise_pair pair = promise_run((struct target){.argument = argument}, cpu_period_us);
+    char variable[64];
+    struct target target = {.argument = argument, .variable = (const char *const[]){variable, NULL}};
+    snprintf(variable, sizeof variable, "STACKPIPE_MECHANISM=%s", mechanism != NULL ? mechanism : "");
+    if (mechanism == NULL)
+        target.variable = NULL;
+    struct promise_pair pair = promise_run(target, cpu_period_us);
     assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
     assert_string_equal(pair.profiled.log, "");
     assert_int_equal(pair.session_count, session_count);
@@ -41,12 +48,19 @@ struct promise_pair promise_check(const char *const *argument, uint32_t cpu_peri
     return pair;
 }
 
+const char *const promise_mechanisms[] = {"thread-cpu-timer", "perf-cpu-clock", "signal-runnable", NULL};
+
 /* What a mechanism that leaves the kernel's time out can see at least. */
 static double least_share(const struct capture_session *session)
 {
     double user_us = (double)session->totals.process_user_us;
     double all_us = user_us + (double)session->totals.process_system_us;
     return strcmp(session->mechanism, "perf-cpu-clock") == 0 && all_us > 0 ? user_us / all_us : 1;
+}
+
+struct promise_pair promise_check(const char *const *argument, uint32_t cpu_period_us, size_t session_count)
+{
+    return promise_check_by(NULL, argument, cpu_period_us, session_count);
 }
 
 void promise_check_coverage(const struct capture_session *session, double tolerance)

@@ -25,6 +25,13 @@ struct promise_pair promise_run(struct target target, uint32_t cpu_period_us);
  * sessions, the first of which is sound. */
 struct promise_pair promise_check(const char *const *argument, uint32_t cpu_period_us, size_t session_count);
 
+/* The same by one of the agent's mechanisms for sampling, whatever it would choose itself; NULL leaves it the choice. */
+struct promise_pair promise_check_by(const char *mechanism, const char *const *argument, uint32_t cpu_period_us,
+                                     size_t session_count);
+
+/* Those mechanisms, ended by NULL. */
+extern const char *const promise_mechanisms[];
+
 /* The profiled run alone. */
 struct target_outcome promise_run_with(struct target target, struct capture_host *host);
 
