@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -218,6 +219,8 @@ struct capture_host *capture_host_start_process(const char *folder, struct captu
     if (host->pid == 0) {
         if (user_id != geteuid() && (setgid((gid_t)user_id) < 0 || setuid(user_id) < 0))
             fail("setuid");
+        /* Behind the change of user, which would undo it. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         listen_on(host);
         (void)!write(host->wake[1], "", 1);
         bool is_woken = true;
