@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "greeting.h"
+#include "handler.h"
 #include "ledger.h"
 #include "marks.h"
 #include "sampling.h"
@@ -53,7 +54,8 @@ static enum spipe_command_status flush(struct spipe_session *session)
 {
     (void)spipe_weave_drain(session);
     spipe_ledger_put(session);
-    return SPIPE_COMMAND_DONE;
+    /* What the host has left no room for stays in the rings. */
+    return atomic_load(&spipe_handler_shared.pipe_is_full) ? SPIPE_COMMAND_PARTLY : SPIPE_COMMAND_DONE;
 }
 
 enum spipe_command_outcome spipe_commands_do(struct spipe_session *session, const struct spipe_command *command)

@@ -134,6 +134,13 @@ static void count_latency(struct spipe_slot *slot, uint64_t ns)
         atomic_store_explicit(&slot->latency_max_ns, ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns, memory_order_relaxed);
 }
 
+/* A ring without room: whose fault it is the pump knows. */
+static void count_drop(struct spipe_slot *slot, uint32_t weight)
+{
+    bool pipe_is_full = atomic_load_explicit(&spipe_handler_shared.pipe_is_full, memory_order_relaxed);
+    add64(pipe_is_full ? &slot->dropped_pipe_full : &slot->dropped_ring_full, weight);
+}
+
 static void take_sample(struct spipe_slot *slot, uint32_t weight, const ucontext_t *context)
 {
     uint64_t start_ns = spipe_clock_handler_ns();
@@ -145,8 +152,7 @@ static void take_sample(struct spipe_slot *slot, uint32_t weight, const ucontext
 
     struct spipe_raw_sample *sample = spipe_ring_reserve(&slot->ring, max_depth < 3 ? 3 : max_depth);
     if (sample == 0) {
-        bool pipe_is_full = atomic_load_explicit(&spipe_handler_shared.pipe_is_full, memory_order_relaxed);
-        add64(pipe_is_full ? &slot->dropped_pipe_full : &slot->dropped_ring_full, weight);
+        count_drop(slot, weight);
     } else {
         read_registers(context, &slot->registers);
         sample->kind = SPIPE_RAW_WALKED;
@@ -262,7 +268,7 @@ void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight)
 
     struct spipe_raw_sample *sample = spipe_ring_reserve(&slot->ring, max_depth);
     if (sample == 0 || map == 0) {
-        add64(&slot->dropped_ring_full, weight);
+        count_drop(slot, weight);
     } else {
         read_own_registers(&slot->registers);
         sample->kind = SPIPE_RAW_WALKED;
