@@ -99,37 +99,48 @@ static uint64_t shortest_run_us(const struct target *target, int status)
     return shortest_us;
 }
 
-static void check_delay(struct capture_host *host)
+static void check_delay(uint64_t plain_us, uint64_t profiled_us)
 {
-    struct target target = {.argument = ARGUMENTS("endings", "return")};
-    uint64_t plain_us = shortest_run_us(&target, 11 << 8);
-    target.endpoint = capture_host_endpoint(host);
-    uint64_t profiled_us = shortest_run_us(&target, 11 << 8);
     if (profiled_us > plain_us + DELAY_US)
         fail_msg("%u us instead of %u us", (unsigned)profiled_us, (unsigned)plain_us);
-    capture_host_free(host);
 }
 
 static void test_end_is_not_held_up_by_a_host_that_never_reads(void **state)
 {
+    struct capture_settings settings = {CAPTURE_NEVER_READS, FAST_RATE};
+    struct capture_host *host = capture_host_start(target_folder(), settings);
+    struct target target = {.argument = ARGUMENTS("endings", "return")};
+    uint64_t plain_us = shortest_run_us(&target, 11 << 8);
     (void)state;
-    check_delay(capture_host_start(target_folder(), (struct capture_settings){CAPTURE_NEVER_READS, FAST_RATE}));
+    target.endpoint = capture_host_endpoint(host);
+    check_delay(plain_us, shortest_run_us(&target, 11 << 8));
+    capture_host_free(host);
+}
+
+/* Such a host serves once. */
+static uint64_t run_with_still_host_us(void)
+{
+    struct capture_settings settings = {CAPTURE_STANDS_STILL, FAST_RATE};
+    struct capture_host *host = capture_host_start_process(target_folder(), settings, geteuid());
+    struct target target = {.argument = ARGUMENTS("endings", "return")};
+    struct target_outcome outcome = promise_run_with(target, host);
+    uint64_t elapsed_us = outcome.elapsed_us;
+    assert_int_equal(outcome.status, 11 << 8);
+    assert_string_equal(outcome.output, "worked\n");
+    target_outcome_done(&outcome);
+    capture_host_free(host);
+    return elapsed_us;
 }
 
 static void test_end_is_not_held_up_by_a_host_that_stands_still(void **state)
 {
-    (void)state;
-    struct capture_settings settings = {CAPTURE_STANDS_STILL, FAST_RATE};
-    struct capture_host *host = capture_host_start_process(target_folder(), settings, geteuid());
     struct target target = {.argument = ARGUMENTS("endings", "return")};
-    struct target_outcome plain = target_run(&target);
-    struct target_outcome profiled = promise_run_with(target, host);
-    assert_true(target_behaves_alike(&plain, &profiled));
-    if (profiled.elapsed_us > plain.elapsed_us + DELAY_US)
-        fail_msg("%u us instead of %u us", (unsigned)profiled.elapsed_us, (unsigned)plain.elapsed_us);
-    target_outcome_done(&plain);
-    target_outcome_done(&profiled);
-    capture_host_free(host);
+    uint64_t plain_us = shortest_run_us(&target, 11 << 8);
+    uint64_t profiled_us = run_with_still_host_us();
+    (void)state;
+    for (unsigned i = 0; i < 2 && profiled_us > plain_us + DELAY_US; i++)
+        profiled_us = run_with_still_host_us();
+    check_delay(plain_us, profiled_us);
 }
 
 static void test_program_outlives_a_host_that_closes_in_the_middle(void **state)
