@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define SPIPE_SLICE_COUNT 128u
+#define SPIPE_SLICE_COUNT 384u
 #define SPIPE_SLICE_BYTES (64u * 1024u)
 #define SPIPE_SLICE_NONE 0xffffu
 
