@@ -24,7 +24,7 @@
 #define PRELOAD "LD_PRELOAD="
 #define FSGSBASE_BIT 2u         /* in AT_HWCAP2; see the kernel's Documentation/arch/x86/x86_64/fsgs.rst */
 
-/* What we map, though hardly touch, is about 100 MiB and the session's buffer: a small part of a limit that is above this. */
+/* What we map, though hardly touch, is about 100 MiB and the session's buffer: little of a limit above this. */
 #define LEAST_MEMORY (UINT64_C(1) << 30)
 #define HIDE_NS UINT64_C(200000000)
 
@@ -270,7 +270,7 @@ __attribute__((destructor(101))) static void leave_last(void)
     leave();
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- exec */
+/* ----------------------------------------------------------------------------------------------------------- exec */
 
 static char *process_entry(void)
 {

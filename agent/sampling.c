@@ -39,8 +39,8 @@ static void take_signal(struct spipe_session *session)
 {
     if (take_signal_for(session->mechanism))
         return;
-    bool has_other = session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK &&
-                     take_signal_for(SPIPE_MECHANISM_SIGNAL_RUNNABLE);
+    bool has_other =
+        session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && take_signal_for(SPIPE_MECHANISM_SIGNAL_RUNNABLE);
     session->mechanism = has_other ? SPIPE_MECHANISM_SIGNAL_RUNNABLE : SPIPE_MECHANISM_NONE;
     if (has_other)
         return;
@@ -56,8 +56,8 @@ static uint64_t asked_period_ns(const struct spipe_session *session)
     return (uint64_t)session->settings.applied.cpu_period_us * 1000u;
 }
 
-/* perf's clock is kept out of step with the kernel's tick: where both fell together, the tick would find the kernel at work for us,
- * and count the program's own time as the system's. */
+/* perf's clock is kept out of step with the kernel's tick: where both fell together, the tick would find the kernel at
+ * work for us, and count the program's own time as the system's. */
 static uint64_t period_of(const struct spipe_session *session)
 {
     uint64_t period_ns = asked_period_ns(session);

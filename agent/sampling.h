@@ -8,10 +8,12 @@
 /* Only the numbers: touches nothing of the program. */
 void spipe_sampling_plan_settings(struct spipe_session *session, const struct spipe_configuration *asked);
 
-/* Decides on settings, mechanism and signal for what was asked. Touches nothing of the program but the signal's disposition. */
+/* Decides on settings, mechanism and signal for what was asked. Touches nothing of the program but the signal's
+ * disposition. */
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked);
 
-/* Takes another signal than the one in use, when the program wants that; samples may then come by another mechanism, or not at all. */
+/* Takes another signal than the one in use, when the program wants that; samples may then come by another mechanism, or
+ * not at all. */
 void spipe_sampling_change_signal(struct spipe_session *session);
 
 /* Starts and stops as planned. What was not sampled until then is accounted for. */

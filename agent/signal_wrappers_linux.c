@@ -14,10 +14,10 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define EXPORT __attribute__((visibility("default")))
-#define MOVE_MS 100u
+#define EXPORT   __attribute__((visibility("default")))
+#define MOVE_MS  100u
 #define NS_PER_S UINT64_C(1000000000)
-#define HOLD ((sighandler_t)2)      /* SIG_HOLD, which only some feature sets declare */
+#define HOLD     ((sighandler_t)2) /* SIG_HOLD, which only some feature sets declare */
 
 /* Which headers declare these depends on what a program asks of them. */
 EXPORT sighandler_t bsd_signal(int signal_number, sighandler_t handler);
@@ -61,14 +61,15 @@ void spipe_signal_wrappers_init(void)
     errno = saved;
 }
 
-/* -------------------------------------------------------------------------------------------------------- dispositions */
+/* --------------------------------------------------------------------------------------------------- dispositions */
 
 static bool is_fronted_here(int signal_number)
 {
     return spipe_signals_is_fronted(signal_number) && spipe_control_is_own_process();
 }
 
-/* The program wants a signal that we use: we take another one, and stay in front of this one for signals of ours still on their way. */
+/* The program wants a signal that we use: we take another one, and stay in front of this one for signals of ours still
+ * on their way. */
 static void give_up_signal(int signal_number)
 {
     if (spipe_signals_current() != signal_number)
@@ -157,7 +158,8 @@ EXPORT sighandler_t sysv_signal(int signal_number, sighandler_t handler)
     return __sysv_signal(signal_number, handler);
 }
 
-/* The signal is unblocked with its handler, or blocked instead of getting one; what comes back says when it was blocked before. */
+/* The signal is unblocked with its handler, or blocked instead of getting one; what comes back says when it was blocked
+ * before. */
 EXPORT sighandler_t sigset(int signal_number, sighandler_t handler)
 {
     if (!HAS_NEXT(sigset))
@@ -196,9 +198,10 @@ EXPORT int setitimer(__itimer_which_t which, const struct itimerval *value, stru
     return next.setitimer(which, value, old);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- waiting */
+/* -------------------------------------------------------------------------------------------------------- waiting */
 
-/* A thread that has blocked our signal may have one of ours pending from before we knew. It is not what the program waits for. */
+/* A thread that has blocked our signal may have one of ours pending from before we knew. It is not what the program
+ * waits for. */
 static bool is_ours(int signal_number, const siginfo_t *info)
 {
     return signal_number > 0 && spipe_signals_is_fronted(signal_number) && spipe_handler_is_ours(info);

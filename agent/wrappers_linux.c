@@ -142,7 +142,7 @@ static bool has_next(void *function, const char *name)
 
 #define HAS_NEXT(name) has_next(&next.name, #name)
 
-/* ------------------------------------------------------------------------------------------------------------- threads */
+/* -------------------------------------------------------------------------------------------------------- threads */
 
 static bool make_key(void)
 {
@@ -199,7 +199,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, t
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------- filters, namespaces */
+/* -------------------------------------------------------------------------------------------- filters, namespaces */
 
 static void leave_for(enum spipe_goodbye_reason reason, const char *text)
 {
@@ -295,7 +295,7 @@ EXPORT int setns(int descriptor, int type)
     return result;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- libraries */
+/* ------------------------------------------------------------------------------------------------------ libraries */
 
 static void say_stale(void)
 {
@@ -323,7 +323,7 @@ EXPORT int dlclose(void *handle)
     return result;
 }
 
-/* ------------------------------------------------------------------------------------------------------- exec and exit */
+/* -------------------------------------------------------------------------------------------------- exec and exit */
 
 /* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not wanted. */
 static char *const *before_exec(char *const *environment, bool *ret_has_left)

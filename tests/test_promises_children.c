@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Children run as without the agent and send nothing; the parent's account closes. */
 #define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/promise_kit.h"
@@ -95,7 +97,11 @@ static void test_sampling_goes_on_after_an_exec_that_failed(void **state)
     check_failing_exec("/");
     snprintf(broken, sizeof broken, "%s/broken", target_folder());
     int file = open(broken, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-    assert_int_equal(write(file, "\x7f" "ELF", 4), 4);
+    assert_int_equal(write(file,
+                           "\x7f"
+                           "ELF",
+                           4),
+                     4);
     close(file);
     check_failing_exec(broken);
 }

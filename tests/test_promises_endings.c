@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Every way to end is as without the agent, and as far as it can be known before, the stream ends with a Goodbye. */
 #define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/promise_kit.h"
@@ -147,7 +149,8 @@ static void test_program_outlives_a_host_that_closes_in_the_middle(void **state)
 {
     (void)state;
     struct target target = {.argument = ARGUMENTS("endings", "outlive-host")};
-    struct capture_host *host = capture_host_start(target_folder(), (struct capture_settings){CAPTURE_CLOSES, FAST_RATE});
+    struct capture_host *host =
+        capture_host_start(target_folder(), (struct capture_settings){CAPTURE_CLOSES, FAST_RATE});
     struct target_outcome plain = target_run(&target);
     struct target_outcome profiled = promise_run_with(target, host);
     assert_true(target_behaves_alike(&plain, &profiled));

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Whatever is at the endpoint, the program runs as without the agent, hardly later, and the log says why there is no profile. */
+/* Whatever is at the endpoint, the program runs as without the agent, hardly later, and the log says why there is no
+ * profile. */
 #define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/promise_kit.h"
@@ -20,7 +23,7 @@
 #define NOBODY 65534u
 /* The program's own 200 ms vary with the machine. */
 #define SLACK_US 400000u
-#define HELD_US 1000000u
+#define HELD_US  1000000u
 
 static struct target_outcome plain;
 
@@ -163,14 +166,14 @@ static void test_host_of_another_user_gets_nothing(void **state)
 {
     (void)state;
     if (geteuid() != 0)
-        skip();     /* only root can be another user as well */
+        skip(); /* only root can be another user as well */
     struct capture_settings settings = {CAPTURE_CLOSES, FAST_RATE};
     struct capture_host *host = capture_host_start_process(target_folder(), settings, NOBODY);
     check_unprofiled(capture_host_endpoint(host), false, 0, "belongs to another user");
     capture_host_free(host);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- other users */
+/* ---------------------------------------------------------------------------------------------------- other users */
 
 static bool copy_file(const char *from, const char *to)
 {
@@ -204,13 +207,13 @@ static void test_set_uid_program_is_left_alone(void **state)
     char path[512];
     (void)state;
     if (geteuid() != 0)
-        skip();     /* only root can make a program of another user's */
+        skip(); /* only root can make a program of another user's */
     make_set_uid_copy("linked", path, sizeof path);
     struct target target = {.argument = (const char *const[]){path, "secure", NULL}, .loading = TARGET_LINKED};
     struct promise_pair pair = promise_run(target, DEFAULT_RATE);
     if (target_number(&pair.plain, "secure") != 1) {
         promise_done(&pair);
-        skip();     /* the file system has no set-uid, or nobody may not read the build */
+        skip(); /* the file system has no set-uid, or nobody may not read the build */
     }
     assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
     assert_int_equal(capture_host_connections(pair.host), 0);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The agent's file: it loads wherever the program runs, shows no more names than it must, and its handler stays inside. */
+/* The agent's file: it loads wherever the program runs, shows no more names than it must, and its handler stays inside.
+ */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/elf_file.h"
@@ -12,27 +15,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGENT SPIPE_BUILD_DIR "/lib/libstackpipe-agent.so"
+#define AGENT        SPIPE_BUILD_DIR "/lib/libstackpipe-agent.so"
 #define NEWEST_MAJOR 2
 #define NEWEST_MINOR 17
-#define EXPORTS_MAX 64u
+#define EXPORTS_MAX  64u
 
 /* The public header, and the functions of libc that the agent stands in front of. */
-static const char *const expected[] = {
-    "spipe_agent_count", "spipe_agent_mark", "spipe_agent_start", "spipe_agent_stop", "spipe_agent_thread_name",
-    "pthread_create",
-    "sigaction", "signal", "bsd_signal", "ssignal", "__sysv_signal", "sysv_signal", "sigset", "sigignore", "setitimer",
-    "sigtimedwait", "sigwaitinfo", "sigwait",
-    "prctl", "syscall", "unshare", "setns",
-    "dlopen", "dlmopen", "dlclose",
-    "execve", "execv", "execvp", "execvpe", "execl", "execlp", "execle", "fexecve", "_exit", "_Exit"};
+static const char *const expected[] = {"spipe_agent_count",
+                                       "spipe_agent_mark",
+                                       "spipe_agent_start",
+                                       "spipe_agent_stop",
+                                       "spipe_agent_thread_name",
+                                       "pthread_create",
+                                       "sigaction",
+                                       "signal",
+                                       "bsd_signal",
+                                       "ssignal",
+                                       "__sysv_signal",
+                                       "sysv_signal",
+                                       "sigset",
+                                       "sigignore",
+                                       "setitimer",
+                                       "sigtimedwait",
+                                       "sigwaitinfo",
+                                       "sigwait",
+                                       "prctl",
+                                       "syscall",
+                                       "unshare",
+                                       "setns",
+                                       "dlopen",
+                                       "dlmopen",
+                                       "dlclose",
+                                       "execve",
+                                       "execv",
+                                       "execvp",
+                                       "execvpe",
+                                       "execl",
+                                       "execlp",
+                                       "execle",
+                                       "fexecve",
+                                       "_exit",
+                                       "_Exit"};
 
 static void open_agent(struct elf_file *file)
 {
     assert_true(elf_file_open(AGENT, file));
 }
 
-/* ------------------------------------------------------------------------------------------------------------- loading */
+/* -------------------------------------------------------------------------------------------------------- loading */
 
 static void check_version(void *user, const char *version)
 {
@@ -81,7 +111,7 @@ static void test_only_libc_is_needed(void **state)
     elf_file_close(&file);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- exports */
+/* -------------------------------------------------------------------------------------------------------- exports */
 
 struct names {
     const char *name[EXPORTS_MAX];
@@ -120,7 +150,7 @@ static void test_exports_are_exactly_the_list(void **state)
     elf_file_close(&file);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- handler */
+/* -------------------------------------------------------------------------------------------------------- handler */
 
 /* The table of addresses is the linker's own. */
 static void check_reference(void *user, const char *name, const Elf64_Sym *symbol)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What the signal handler leaves alone, and where it can run. */
 #define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/promise_kit.h"

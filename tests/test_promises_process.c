@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The process looks to itself as it does without the agent: descriptors, environment, threads, users. */
 #define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/promise_kit.h"
@@ -76,7 +78,7 @@ static void test_single_threaded_program_stays_so_for_libc(void **state)
     struct promise_pair pair = promise_check(ARGUMENTS("process", "single-threaded"), FAST_RATE, 1);
     if (WEXITSTATUS(pair.plain.status) == 77) {
         promise_done(&pair);
-        skip();     /* this libc does not say it */
+        skip(); /* this libc does not say it */
     }
     assert_string_equal(pair.profiled.output, "at start 1\nlater 1\n");
     promise_done(&pair);
@@ -102,7 +104,7 @@ static void test_change_of_user_takes_the_agent_along(void **state)
 {
     (void)state;
     if (geteuid() != 0)
-        skip();     /* only root can become another user */
+        skip(); /* only root can become another user */
     check_change_of_user("STACKPIPE_MECHANISM=thread-cpu-timer", "tasks 2\n");
     check_change_of_user("STACKPIPE_MECHANISM=signal-runnable", "tasks 3\n");
 }
@@ -110,10 +112,11 @@ static void test_change_of_user_takes_the_agent_along(void **state)
 static void test_program_makes_a_user_namespace_as_without_us(void **state)
 {
     (void)state;
-    struct promise_pair pair = promise_run((struct target){.argument = ARGUMENTS("process", "namespace")}, DEFAULT_RATE);
+    struct promise_pair pair =
+        promise_run((struct target){.argument = ARGUMENTS("process", "namespace")}, DEFAULT_RATE);
     if (target_number(&pair.plain, "unshare") != 0) {
         promise_done(&pair);
-        skip();     /* this system forbids it */
+        skip(); /* this system forbids it */
     }
     assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
     assert_int_equal(pair.session_count, 2);

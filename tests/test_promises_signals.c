@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals are the program's: it sees those it would see without the agent, and none of the agent's. */
 #define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promises/promise_kit.h"
@@ -43,10 +45,12 @@ static void test_timer_without_a_handler_ends_the_program(void **state)
     promise_done(&pair);
 }
 
-/* Ticks come once in ten milliseconds of the process's CPU time, ours included, and never faster than the kernel's tick. */
+/* Ticks come once in ten milliseconds of the process's CPU time, ours included, and never faster than the kernel's
+ * tick. */
 static void check_own_timer(uint32_t cpu_period_us)
 {
-    struct promise_pair pair = promise_run((struct target){.argument = ARGUMENTS("signals", "own-timer")}, cpu_period_us);
+    struct promise_pair pair =
+        promise_run((struct target){.argument = ARGUMENTS("signals", "own-timer")}, cpu_period_us);
     long long plain_ticks = target_number(&pair.plain, "ticks");
     long long ticks = target_number(&pair.profiled, "ticks");
     assert_int_equal(pair.profiled.status, pair.plain.status);

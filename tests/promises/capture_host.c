@@ -30,7 +30,7 @@ struct capture_host {
     int listener;
     int wake[2];
     pthread_t thread;
-    pid_t pid;                  /* of a host in a process, or 0 */
+    pid_t pid; /* of a host in a process, or 0 */
     bool is_finished;
     int connection[CAPTURE_SESSIONS_MAX];
     struct capture_session session[CAPTURE_SESSIONS_MAX];
@@ -44,7 +44,7 @@ static void fail(const char *what)
     abort();
 }
 
-/* ------------------------------------------------------------------------------------------------------- what it says */
+/* --------------------------------------------------------------------------------------------------- what it says */
 
 static void send_all(int connection, const void *bytes, size_t len)
 {
@@ -74,14 +74,15 @@ static void send_configuration(int connection, const struct capture_settings *se
 
 static void greet(int connection, const struct capture_settings *settings)
 {
-    static const uint8_t garbage[] = {0xff, 0xfe, 0, 1, 2, 3, 0x80, 0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    static const uint8_t garbage[] = {0xff, 0xfe, 0,    1,    2,    3,    0x80, 0x81,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     if (settings->manner == CAPTURE_GARBAGE)
         send_all(connection, garbage, sizeof garbage);
     else if (settings->manner != CAPTURE_SILENT && settings->manner != CAPTURE_HANGS_UP)
         send_configuration(connection, settings);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the loop */
+/* ------------------------------------------------------------------------------------------------------- the loop */
 
 static void close_connection(struct capture_host *host, size_t index)
 {
@@ -176,7 +177,7 @@ static void *run_host(void *argument)
     return NULL;
 }
 
-/* --------------------------------------------------------------------------------------------------------- start and end */
+/* -------------------------------------------------------------------------------------------------- start and end */
 
 static struct capture_host *new_host(const char *folder, struct capture_settings settings)
 {

@@ -10,14 +10,14 @@
 #include <string.h>
 
 #define THREADS_MAX (1u << 20)
-#define TABLE_MAX (1u << 22)
-#define ROOTED 0u       /* what a stack ends in: this, or one more than the stand-in */
+#define TABLE_MAX   (1u << 22)
+#define ROOTED      0u /* what a stack ends in: this, or one more than the stand-in */
 
 /* Definitions, as far as the totals need them. */
 struct tables {
-    uint8_t *frame_end;         /* by frame id */
+    uint8_t *frame_end; /* by frame id */
     uint32_t frame_count;
-    uint8_t *stack_end;         /* by stack id */
+    uint8_t *stack_end; /* by stack id */
     uint32_t stack_count;
 };
 
@@ -39,7 +39,7 @@ void capture_session_feed(struct capture_session *session, const void *bytes, si
     session->len += len;
 }
 
-/* --------------------------------------------------------------------------------------------------------- definitions */
+/* ---------------------------------------------------------------------------------------------------- definitions */
 
 static void take_frames(struct tables *tables, const struct spipe_frames *frames)
 {
@@ -93,9 +93,10 @@ static void take_threads(struct capture_session *session, const struct spipe_thr
         (void)thread_of(session, threads->thread[i].thread_id);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- samples */
+/* -------------------------------------------------------------------------------------------------------- samples */
 
-static void take_sample(struct capture_session *session, const struct tables *tables, uint32_t stack_id, uint32_t weight)
+static void take_sample(struct capture_session *session, const struct tables *tables, uint32_t stack_id,
+                        uint32_t weight)
 {
     session->sample_count++;
     session->weight += weight;
@@ -109,7 +110,8 @@ static void take_sample(struct capture_session *session, const struct tables *ta
         session->end_weight[tables->stack_end[stack_id] - 1u] += weight;
 }
 
-static void take_samples(struct capture_session *session, const struct tables *tables, const struct spipe_samples *samples)
+static void take_samples(struct capture_session *session, const struct tables *tables,
+                         const struct spipe_samples *samples)
 {
     size_t at = 0;
     for (size_t run = 0; run < samples->run_count; run++) {
@@ -151,7 +153,7 @@ static void take_ledger(struct capture_session *session, const struct spipe_ledg
     }
 }
 
-/* --------------------------------------------------------------------------------------------------------- the stream */
+/* ----------------------------------------------------------------------------------------------------- the stream */
 
 static void copy_text(char *to, size_t size, const char *from)
 {
@@ -190,16 +192,35 @@ static void take_record(struct capture_session *session, struct tables *tables, 
         session->has_refusal = true;
         copy_text(session->refusal, sizeof session->refusal, record->refusal.text);
         break;
-    case SPIPE_RECORD_HELLO: take_hello(session, &record->hello); break;
-    case SPIPE_RECORD_APPLIED: take_applied(session, &record->applied); break;
-    case SPIPE_RECORD_FRAMES: take_frames(tables, &record->frames); break;
-    case SPIPE_RECORD_STACKS: take_stacks(session, tables, &record->stacks); break;
-    case SPIPE_RECORD_THREADS: take_threads(session, &record->threads); break;
-    case SPIPE_RECORD_SAMPLES: take_samples(session, tables, &record->samples); break;
-    case SPIPE_RECORD_LEDGER: take_ledger(session, &record->ledger); break;
-    case SPIPE_RECORD_GOODBYE: take_goodbye(session, &record->goodbye); break;
-    case SPIPE_RECORD_CHECKPOINT: session->checkpoint_count++; break;
-    default: break;
+    case SPIPE_RECORD_HELLO:
+        take_hello(session, &record->hello);
+        break;
+    case SPIPE_RECORD_APPLIED:
+        take_applied(session, &record->applied);
+        break;
+    case SPIPE_RECORD_FRAMES:
+        take_frames(tables, &record->frames);
+        break;
+    case SPIPE_RECORD_STACKS:
+        take_stacks(session, tables, &record->stacks);
+        break;
+    case SPIPE_RECORD_THREADS:
+        take_threads(session, &record->threads);
+        break;
+    case SPIPE_RECORD_SAMPLES:
+        take_samples(session, tables, &record->samples);
+        break;
+    case SPIPE_RECORD_LEDGER:
+        take_ledger(session, &record->ledger);
+        break;
+    case SPIPE_RECORD_GOODBYE:
+        take_goodbye(session, &record->goodbye);
+        break;
+    case SPIPE_RECORD_CHECKPOINT:
+        session->checkpoint_count++;
+        break;
+    default:
+        break;
     }
 }
 
@@ -242,7 +263,7 @@ void capture_session_read(struct capture_session *session)
     free(tables.stack_end);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- answers */
+/* -------------------------------------------------------------------------------------------------------- answers */
 
 struct capture_sums capture_session_sums(const struct capture_session *session)
 {

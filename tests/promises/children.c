@@ -16,14 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOADERS 4
+#define LOADERS          4
 #define CHILD_PATIENCE_S 3
 
 extern char **environ;
 
 static volatile uint32_t sink;
 
-/* ------------------------------------------------------------------------------------------------------------- results */
+/* -------------------------------------------------------------------------------------------------------- results */
 
 static unsigned wrong;
 static unsigned hung;
@@ -43,7 +43,7 @@ static int print_result(void)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ children */
+/* ------------------------------------------------------------------------------------------------------- children */
 
 static int child_result(unsigned number)
 {
@@ -140,7 +140,7 @@ static int exec_what_cannot_be(int argc, char **argv)
     return 24;
 }
 
-/* -------------------------------------------------------------------------------------------------------------- loader */
+/* --------------------------------------------------------------------------------------------------------- loader */
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 static char plugin_path[4096];
@@ -170,7 +170,8 @@ static int use_plugin(int watches)
     return result;
 }
 
-/* The lock keeps this program's own threads out of the loader at each fork: who is in it then is not of this program. */
+/* The lock keeps this program's own threads out of the loader at each fork: who is in it then is not of this program.
+ */
 static void *load_again_and_again(void *argument)
 {
     (void)argument;

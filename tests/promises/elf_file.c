@@ -60,7 +60,8 @@ void elf_file_each_symbol(const struct elf_file *file, unsigned table_type,
     }
 }
 
-void elf_file_each_needed_version(const struct elf_file *file, void (*visit)(void *user, const char *version), void *user)
+void elf_file_each_needed_version(const struct elf_file *file, void (*visit)(void *user, const char *version),
+                                  void *user)
 {
     const Elf64_Shdr *table = section_of_type(file, SHT_GNU_verneed);
     const unsigned char *at = table == NULL ? NULL : file->bytes + table->sh_offset;
@@ -76,8 +77,8 @@ void elf_file_each_needed_version(const struct elf_file *file, void (*visit)(voi
     }
 }
 
-void elf_file_each_dynamic(const struct elf_file *file, void (*visit)(void *user, const Elf64_Dyn *entry, const char *text),
-                           void *user)
+void elf_file_each_dynamic(const struct elf_file *file,
+                           void (*visit)(void *user, const Elf64_Dyn *entry, const char *text), void *user)
 {
     const Elf64_Shdr *table = section_of_type(file, SHT_DYNAMIC);
     if (table == NULL)

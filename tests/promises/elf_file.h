@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an ELF file says of its symbols and needs, read from the file itself. 64 bit, of this machine's byte order; the files are our
- * own build's.
+ * What an ELF file says of its symbols and needs, read from the file itself. 64 bit, of this machine's byte order; the
+ * files are our own build's.
  */
 #ifndef SPIPE_TESTS_ELF_FILE_H
 #define SPIPE_TESTS_ELF_FILE_H
@@ -23,11 +23,13 @@ void elf_file_each_symbol(const struct elf_file *file, unsigned table_type,
                           void (*visit)(void *user, const char *name, const Elf64_Sym *symbol), void *user);
 
 /* Calls `visit` for each version of another library's symbols that the file needs, such as "GLIBC_2.17". */
-void elf_file_each_needed_version(const struct elf_file *file, void (*visit)(void *user, const char *version), void *user);
+void elf_file_each_needed_version(const struct elf_file *file, void (*visit)(void *user, const char *version),
+                                  void *user);
 
-/* Calls `visit` for each entry of the dynamic section; `text` is what its value names in the string table, when it does. */
-void elf_file_each_dynamic(const struct elf_file *file, void (*visit)(void *user, const Elf64_Dyn *entry, const char *text),
-                           void *user);
+/* Calls `visit` for each entry of the dynamic section; `text` is what its value names in the string table, when it
+ * does. */
+void elf_file_each_dynamic(const struct elf_file *file,
+                           void (*visit)(void *user, const Elf64_Dyn *entry, const char *text), void *user);
 
 void elf_file_close(struct elf_file *file);
 

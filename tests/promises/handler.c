@@ -17,8 +17,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define FILTER_MAX 64u
-#define COROUTINES 20u
+#define FILTER_MAX      64u
+#define COROUTINES      20u
 #define COROUTINE_STACK (16u * 1024u)
 
 static volatile uint32_t sink;
@@ -44,7 +44,7 @@ static void say(const char *text)
     (void)!write(1, text, strlen(text));
 }
 
-/* ------------------------------------------------------------------------------------------------------------- filters */
+/* -------------------------------------------------------------------------------------------------------- filters */
 
 /* Everything but these ends the process. */
 static long install_filter(const int *allowed, size_t count, unsigned flags, int by_prctl)
@@ -112,9 +112,9 @@ static void *work_shortly(void *argument)
 /* Behind the filter threads come and go, with no more system calls than libc needs for that. */
 static int filter_threads(int argc, char **argv)
 {
-    static const int enough[] = {SYS_write,     SYS_rt_sigreturn,    SYS_exit_group,      SYS_exit,   SYS_mmap,
-                                 SYS_munmap,    SYS_mprotect,        SYS_madvise,         SYS_brk,    SYS_clone3,
-                                 SYS_clone,     SYS_set_robust_list, SYS_rt_sigprocmask,  SYS_futex,  SYS_rseq,
+    static const int enough[] = {SYS_write,       SYS_rt_sigreturn,    SYS_exit_group,     SYS_exit,  SYS_mmap,
+                                 SYS_munmap,      SYS_mprotect,        SYS_madvise,        SYS_brk,   SYS_clone3,
+                                 SYS_clone,       SYS_set_robust_list, SYS_rt_sigprocmask, SYS_futex, SYS_rseq,
                                  SYS_rt_sigaction};
     (void)argc;
     (void)argv;
@@ -131,13 +131,13 @@ static int filter_threads(int argc, char **argv)
     return 5;
 }
 
-/* ------------------------------------------------------------------------------------------------- what calls would break */
+/* ----------------------------------------------------------------------------------------- what calls would break */
 
 static int keep_errno(int argc, char **argv)
 {
     unsigned pieces = pieces_in(10 * MS);
     unsigned changed = 0;
-    volatile int *own_errno = &errno;      /* read again each time */
+    volatile int *own_errno = &errno; /* read again each time */
     (void)argc;
     (void)argv;
     for (unsigned i = 0; i < 50; i++) {
@@ -167,14 +167,14 @@ __asm__(".text\n"
         "mov %rax, %r11\n"
         "stc\n"
         "1:\n"
-        "dec %rdi\n"                /* leaves the carry as it is */
+        "dec %rdi\n" /* leaves the carry as it is */
         "jnz 1b\n"
         "setc %cl\n"
         "movzbl %cl, %ecx\n"
         "movq %xmm7, %rdx\n"
         "movhlps %xmm15, %xmm1\n"
         "movq %xmm1, %rsi\n"
-        "xor %rdx, %rsi\n"          /* 0 when both kept theirs */
+        "xor %rdx, %rsi\n" /* 0 when both kept theirs */
         "xor %r10, %rdx\n"
         "xor %r11, %rax\n"
         "or %rsi, %rax\n"
@@ -182,7 +182,7 @@ __asm__(".text\n"
         "add -8(%rsp), %rax\n"
         "add -64(%rsp), %rax\n"
         "add -128(%rsp), %rax\n"
-        "add %rcx, %rax\n"          /* 0x7778 */
+        "add %rcx, %rax\n" /* 0x7778 */
         "ret\n"
         ".cfi_endproc\n"
         ".size spin_in_leaf, . - spin_in_leaf\n");
@@ -217,7 +217,7 @@ static int keep_registers(int argc, char **argv)
     return wrong != 0;
 }
 
-/* -------------------------------------------------------------------------------------------------------- other stacks */
+/* --------------------------------------------------------------------------------------------------- other stacks */
 
 static ucontext_t main_context;
 static ucontext_t coroutine[COROUTINES];

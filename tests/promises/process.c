@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define LAST_DESCRIPTOR 1023
-#define FILES 40
-#define NOBODY 65534
+#define FILES           40
+#define NOBODY          65534
 
 extern char **environ;
 
@@ -29,7 +29,7 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- descriptors */
+/* ---------------------------------------------------------------------------------------------------- descriptors */
 
 static void print_descriptors(const char *who)
 {
@@ -100,7 +100,7 @@ static int take_all_descriptors(int argc, char **argv)
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- environment */
+/* ---------------------------------------------------------------------------------------------------- environment */
 
 static int show_environment(int argc, char **argv)
 {
@@ -126,7 +126,7 @@ static int work(int argc, char **argv)
     return 21;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- threads */
+/* -------------------------------------------------------------------------------------------------------- threads */
 
 /* libc keeps its locks cheap while there is one thread; it says so since 2.32. */
 static int show_single_threaded(int argc, char **argv)
@@ -142,7 +142,7 @@ static int show_single_threaded(int argc, char **argv)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- users */
+/* ---------------------------------------------------------------------------------------------------------- users */
 
 /* The number of tasks whose user ids are not all `user`. */
 static unsigned count_other_tasks(unsigned user, unsigned *ret_all)
@@ -201,7 +201,7 @@ static int make_namespace(int argc, char **argv)
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- memory */
+/* --------------------------------------------------------------------------------------------------------- memory */
 
 /* Needs so many MiB, as a program does that lives close to its limit. */
 static int allocate(int argc, char **argv)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "promise_kit.h"

@@ -26,7 +26,7 @@ static void note(int number, siginfo_t *info, void *context)
     if (info->si_code == SI_USER || info->si_code == SI_TKILL)
         own_count++;
     else if (info->si_code == SI_KERNEL)
-        timer_count++;      /* setitimer()'s come from the kernel */
+        timer_count++; /* setitimer()'s come from the kernel */
     else
         strange_count++;
 }
@@ -45,11 +45,11 @@ static void print_disposition(const char *what, int number)
     struct sigaction action;
     if (sigaction(number, NULL, &action) < 0)
         return;
-    const char *handler = action.sa_handler == SIG_DFL         ? "default"
-                          : action.sa_handler == SIG_IGN       ? "ignored"
-                          : action.sa_sigaction == note        ? "note"
-                          : action.sa_handler == note_simply   ? "note_simply"
-                                                               : "something else";
+    const char *handler = action.sa_handler == SIG_DFL       ? "default"
+                          : action.sa_handler == SIG_IGN     ? "ignored"
+                          : action.sa_sigaction == note      ? "note"
+                          : action.sa_handler == note_simply ? "note_simply"
+                                                             : "something else";
     printf("%s: signal %d: %s, flags %#x, blocks SIGUSR2 %d, blocks itself %d\n", what, number, handler,
            (unsigned)action.sa_flags, sigismember(&action.sa_mask, SIGUSR2), sigismember(&action.sa_mask, number));
 }
@@ -113,7 +113,7 @@ static int own_timer(int argc, char **argv)
     for (int i = 0; i < 5; i++)
         kill(getpid(), SIGPROF);
     tick_every(10000);
-    sink = burn_for(700 * MS);
+    sink = burn_for(500 * MS);
     tick_every(0);
     print_disposition("still", SIGPROF);
     printf("own %d\nticks %d\nstrange %d\n", (int)own_count, (int)timer_count, (int)strange_count);
@@ -244,10 +244,10 @@ static int wait_for_any(int argc, char **argv)
     sink = burn_for(100 * MS);
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
-    sink = burn_for(400 * MS);
+    sink = burn_for(200 * MS);
     pid_t child = fork();
     if (child == 0) {
-        usleep(300000);
+        usleep(100000);
         kill(getppid(), SIGUSR1);
         _exit(0);
     }
@@ -261,16 +261,11 @@ static int wait_for_any(int argc, char **argv)
 }
 
 static const struct verb verbs[] = {
-    {"show-all", show_all},
-    {"die", die_by_own},
-    {"own-timer", own_timer},
-    {"unhandled-timer", unhandled_timer},
-    {"by-signal", by_signal},
-    {"by-old-names", by_old_names},
-    {"by-flags", by_flags},
-    {"ignored-by-child", ignored_by_child},
-    {"take-all", take_all},
-    {"posix-timer", posix_timer},
+    {"show-all", show_all},         {"die", die_by_own},
+    {"own-timer", own_timer},       {"unhandled-timer", unhandled_timer},
+    {"by-signal", by_signal},       {"by-old-names", by_old_names},
+    {"by-flags", by_flags},         {"ignored-by-child", ignored_by_child},
+    {"take-all", take_all},         {"posix-timer", posix_timer},
     {"wait-for-any", wait_for_any},
 };
 

@@ -16,7 +16,7 @@
 
 #define PATIENCE_MS 30000
 #define ENTRIES_MAX 32u
-#define ENTRY_SIZE 1200u
+#define ENTRY_SIZE  1200u
 
 struct environment {
     char text[ENTRIES_MAX][ENTRY_SIZE];
@@ -65,7 +65,7 @@ void target_path(const char *name, char *path, size_t size)
     snprintf(path, size, "%s%s", name[0] == '/' ? "" : SPIPE_BUILD_DIR "/tests/promises/", name);
 }
 
-/* --------------------------------------------------------------------------------------------------------- environment */
+/* ---------------------------------------------------------------------------------------------------- environment */
 
 static void add_entry(struct environment *environment, const char *name, const char *value)
 {
@@ -99,9 +99,10 @@ static void make_environment(struct environment *environment, const struct targe
         add_entry(environment, target->variable[i], "");
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the child */
+/* ------------------------------------------------------------------------------------------------------ the child */
 
-static void become_target(const struct target *target, char *const *environment, const int *output, const int *complaints)
+static void become_target(const struct target *target, char *const *environment, const int *output,
+                          const int *complaints)
 {
     char path[512];
     sigset_t none;
@@ -126,7 +127,7 @@ static void become_target(const struct target *target, char *const *environment,
     fail(path);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the parent */
+/* ----------------------------------------------------------------------------------------------------- the parent */
 
 static uint64_t now_us(void)
 {
@@ -197,11 +198,13 @@ static void read_log(const char *path, char *log, size_t size)
 struct target_outcome target_run(const struct target *target)
 {
     static struct environment environment;
-    struct target_outcome outcome = {.output = calloc(1, TARGET_OUTPUT_MAX), .complaints = calloc(1, TARGET_OUTPUT_MAX)};
+    struct target_outcome outcome = {.output = calloc(1, TARGET_OUTPUT_MAX),
+                                     .complaints = calloc(1, TARGET_OUTPUT_MAX)};
     int output[2];
     int complaints[2];
     char log_path[128];
-    if (outcome.output == NULL || outcome.complaints == NULL || pipe2(output, O_CLOEXEC) < 0 || pipe2(complaints, O_CLOEXEC) < 0)
+    if (outcome.output == NULL || outcome.complaints == NULL || pipe2(output, O_CLOEXEC) < 0 ||
+        pipe2(complaints, O_CLOEXEC) < 0)
         fail("target_run");
     snprintf(log_path, sizeof log_path, "%s/agent.log", target_folder());
     make_environment(&environment, target, log_path);
@@ -225,7 +228,8 @@ bool target_behaves_alike(const struct target_outcome *one, const struct target_
     bool is_alike = one->status == other->status && one->status != -1 && strcmp(one->output, other->output) == 0 &&
                     strcmp(one->complaints, other->complaints) == 0;
     if (!is_alike)
-        fprintf(stderr, "status %#x and %#x\n--- stdout, one\n%s--- stdout, other\n%s--- stderr, one\n%s--- stderr, other\n%s",
+        fprintf(stderr,
+                "status %#x and %#x\n--- stdout, one\n%s--- stdout, other\n%s--- stderr, one\n%s--- stderr, other\n%s",
                 (unsigned)one->status, (unsigned)other->status, one->output, other->output, one->complaints,
                 other->complaints);
     return is_alike;

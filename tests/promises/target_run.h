@@ -19,29 +19,29 @@ struct target_limit {
 
 enum target_loading {
     TARGET_PRELOADED = 0,
-    TARGET_STARTS_AGENT,    /* the program brings the agent along and starts it, with the endpoint in PROMISE_ENDPOINT */
-    TARGET_LINKED           /* the program brings the agent along, which starts by itself */
+    TARGET_STARTS_AGENT, /* the program brings the agent along and starts it, with the endpoint in PROMISE_ENDPOINT */
+    TARGET_LINKED        /* the program brings the agent along, which starts by itself */
 };
 
 struct target {
-    const char *const *argument;        /* the first one: the program's path, or a name below the build's promises folder */
-    const char *endpoint;               /* NULL: without the agent */
-    bool starts_now;                    /* STACKPIPE_START=now instead of wait */
+    const char *const *argument; /* the first one: the program's path, or a name below the build's promises folder */
+    const char *endpoint;        /* NULL: without the agent */
+    bool starts_now;             /* STACKPIPE_START=now instead of wait */
     enum target_loading loading;
-    const char *const *variable;        /* further entries for the environment, or NULL */
-    const char *other_preload;          /* for LD_PRELOAD, before the agent; with and without it. NULL: none */
+    const char *const *variable; /* further entries for the environment, or NULL */
+    const char *other_preload;   /* for LD_PRELOAD, before the agent; with and without it. NULL: none */
     struct target_limit limit[TARGET_LIMITS_MAX];
     size_t limit_count;
 };
 
 struct target_outcome {
-    int status;                         /* as of waitpid(); -1: it did not end and was killed */
+    int status; /* as of waitpid(); -1: it did not end and was killed */
     uint64_t elapsed_us;
     pid_t pid;
-    char *output;                       /* what came on stdout, ended by NUL */
+    char *output; /* what came on stdout, ended by NUL */
     size_t output_len;
-    char *complaints;                   /* and on stderr */
-    char log[8192];                     /* STACKPIPE_LOG */
+    char *complaints; /* and on stderr */
+    char log[8192];   /* STACKPIPE_LOG */
 };
 
 /* Where sockets, logs and other files of this test program are; any user may write there. */

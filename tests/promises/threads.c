@@ -164,11 +164,7 @@ static int show_memory(int argc, char **argv)
 }
 
 static const struct verb verbs[] = {
-    {"many", run_many},
-    {"storm", run_storm},
-    {"blocked", run_blocked},
-    {"ends", run_ends},
-    {"memory", show_memory},
+    {"many", run_many}, {"storm", run_storm}, {"blocked", run_blocked}, {"ends", run_ends}, {"memory", show_memory},
 };
 
 VERBS_MAIN(verbs)

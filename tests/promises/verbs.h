@@ -15,7 +15,7 @@
 
 struct verb {
     const char *name;
-    int (*run)(int argc, char **argv);      /* with the arguments behind the verb; returns the exit status */
+    int (*run)(int argc, char **argv); /* with the arguments behind the verb; returns the exit status */
 };
 
 static inline int verbs_run(const struct verb *verbs, size_t count, int argc, char **argv)
@@ -28,10 +28,10 @@ static inline int verbs_run(const struct verb *verbs, size_t count, int argc, ch
     return 99;
 }
 
-#define VERBS_MAIN(verbs)                                                        \
-    int main(int argc, char **argv)                                              \
-    {                                                                            \
-        return verbs_run((verbs), sizeof(verbs) / sizeof((verbs)[0]), argc, argv); \
+#define VERBS_MAIN(verbs)                                                                                              \
+    int main(int argc, char **argv)                                                                                    \
+    {                                                                                                                  \
+        return verbs_run((verbs), sizeof(verbs) / sizeof((verbs)[0]), argc, argv);                                     \
     }
 
 #endif
