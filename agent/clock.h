@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clocks of the sampled process. spipe_clock_handler_ns() makes no system call on any machine, so a handler may call it under any
- * seccomp filter; the others are for agent threads and for the program's own threads outside of handlers.
+ * Clocks of the sampled process. spipe_clock_handler_ns() makes no system call on any machine, so a handler may call it
+ * under any seccomp filter; the others are for agent threads and for the program's own threads outside of handlers.
  */
 #ifndef SPIPE_AGENT_CLOCK_H
 #define SPIPE_AGENT_CLOCK_H
 
 #include <stdint.h>
 
-/* Finds the vDSO's clock and whether the machine's clock source is one that it reads without the kernel's help. Once, before
- * any handler runs. */
+/* Finds the vDSO's clock and whether the machine's clock source is one that it reads without the kernel's help. Once,
+ * before any handler runs. */
 void spipe_clock_init(void);
 
 /* CLOCK_MONOTONIC; where the vDSO cannot read the exact one by itself, the time of the last kernel tick. */

@@ -59,10 +59,12 @@ static void *find_vdso_symbol(const Elf64_Ehdr *header, const char *name)
     return NULL;
 }
 
-/* Clock sources that the vDSO reads in user space; with others it would make the system call that a handler must not make. */
+/* Clock sources that the vDSO reads in user space; with others it would make the system call that a handler must not
+ * make. */
 static bool is_vdso_clock_source(void)
 {
-    static const char *const sources[] = {"tsc\n", "kvm-clock\n", "hyperv_clocksource_tsc_page\n", "arch_sys_counter\n"};
+    static const char *const sources[] = {"tsc\n", "kvm-clock\n", "hyperv_clocksource_tsc_page\n",
+                                          "arch_sys_counter\n"};
     char text[64];
     if (spipe_files_read("/sys/devices/system/clocksource/clocksource0/current_clocksource", text, sizeof text) <= 0)
         return false;

@@ -2,8 +2,8 @@
 /*
  * Shows handlers a new code map, and frees old maps and tables when no handler can hold them.
  *
- * A handler holds a map only while its slot's epoch is odd. What is retired waits until each slot that was inside a handler at that
- * time has left it. Pump only.
+ * A handler holds a map only while its slot's epoch is odd. What is retired waits until each slot that was inside a
+ * handler at that time has left it. Pump only.
  */
 #ifndef SPIPE_AGENT_CODE_PUBLISH_H
 #define SPIPE_AGENT_CODE_PUBLISH_H

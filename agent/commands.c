@@ -77,6 +77,7 @@ enum spipe_command_outcome spipe_commands_do(struct spipe_session *session, cons
     case SPIPE_ACTION_STOP: status = SPIPE_COMMAND_DONE; break;
     case SPIPE_ACTION_NONE: break;
     }
-    put_result(session, command->command_id, status, status == SPIPE_COMMAND_NOT_KNOWN ? "this action is not known" : "");
+    put_result(session, command->command_id, status,
+               status == SPIPE_COMMAND_NOT_KNOWN ? "this action is not known" : "");
     return command->action == SPIPE_ACTION_STOP ? SPIPE_COMMAND_ENDS_SESSION : SPIPE_COMMAND_GOES_ON;
 }

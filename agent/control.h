@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the program's threads and the pump: who asks for what, and how the asker waits. All of it lies in ordinary memory, which a
- * forked child has a copy of; whoever acts on it first makes sure of being in the process that started.
+ * Between the program's threads and the pump: who asks for what, and how the asker waits. All of it lies in ordinary
+ * memory, which a forked child has a copy of; whoever acts on it first makes sure of being in the process that started.
  */
 #ifndef SPIPE_AGENT_CONTROL_H
 #define SPIPE_AGENT_CONTROL_H
@@ -47,8 +47,8 @@ struct spipe_control {
 
 extern struct spipe_control spipe_control;
 
-/* True in the process that started the agent; false in a forked or vforked child, and where a filter of the program's may forbid to
- * ask. */
+/* True in the process that started the agent; false in a forked or vforked child, and where a filter of the program's
+ * may forbid to ask. */
 bool spipe_control_is_own_process(void);
 
 /* Asks the pump for something, and wakes it. */
@@ -60,8 +60,8 @@ bool spipe_control_wait(uint32_t request, uint32_t timeout_ms);
 /* The pump has done these. */
 void spipe_control_done(uint32_t requests);
 
-/* Ends the session with a Goodbye and the pump's thread with it, waiting at most a little over 200 ms. Any thread of the process that
- * started; harmless when there is no session. */
+/* Ends the session with a Goodbye and the pump's thread with it, waiting at most a little over 200 ms. Any thread of
+ * the process that started; harmless when there is no session. */
 void spipe_control_leave(enum spipe_goodbye_reason reason, const char *text);
 
 /* Starts the pump's thread (again). False when the system refuses. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an ELF image in memory says of itself. The image may be unmapped or damaged at any time: memory is copied by the kernel,
- * which answers with an error where a load would fault. Agent threads.
+ * What an ELF image in memory says of itself. The image may be unmapped or damaged at any time: memory is copied by the
+ * kernel, which answers with an error where a load would fault. Agent threads.
  */
 #ifndef SPIPE_AGENT_ELF_IMAGE_H
 #define SPIPE_AGENT_ELF_IMAGE_H

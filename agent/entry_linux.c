@@ -88,7 +88,8 @@ static void read_process(const char *value)
         spipe_greeting_continue(process_id, (uint32_t)number);
 }
 
-/* Takes the agent's path out of LD_PRELOAD, in place; true when nothing else is left. Its entries are separated by colons or blanks. */
+/* Takes the agent's path out of LD_PRELOAD, in place; true when nothing else is left. Its entries are separated by
+ * colons or blanks. */
 static bool cut_preload(char *entry, const char *own_path)
 {
     char *list = entry + sizeof PRELOAD - 1;
@@ -130,8 +131,8 @@ static void keep_for_exec(const char *entry)
         kept_entry[kept_count++] = copy;
 }
 
-/* Reads our variables and takes them out of the program's environment, with our entry of LD_PRELOAD: children of the program are not
- * to carry the agent, and the program is to see the environment that it was meant to have. */
+/* Reads our variables and takes them out of the program's environment, with our entry of LD_PRELOAD: children of the
+ * program are not to carry the agent, and the program is to see the environment that it was meant to have. */
 static void take_environment(const char *own_path)
 {
     char **to = environ;
@@ -170,8 +171,8 @@ static bool take_memory(void)
     return is_taken;
 }
 
-/* Descriptors that were handed to us by an fd: endpoint are not the program's: once the pump has a table of its own, they go from
- * the program's. */
+/* Descriptors that were handed to us by an fd: endpoint are not the program's: once the pump has a table of its own,
+ * they go from the program's. */
 static void close_inherited(void)
 {
     struct spipe_endpoint endpoint;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small files, chiefly of /proc, read by system calls alone; and text made and taken apart without libc's printf and scanf,
- * which need a locale and locks. Any thread.
+ * Small files, chiefly of /proc, read by system calls alone; and text made and taken apart without libc's printf and
+ * scanf, which need a locale and locks. Any thread.
  */
 #ifndef SPIPE_AGENT_FILES_H
 #define SPIPE_AGENT_FILES_H
@@ -27,7 +27,8 @@ void spipe_text_add_bytes(struct spipe_text *text, const char *part, size_t len)
 void spipe_text_add_number(struct spipe_text *text, uint64_t number);
 void spipe_text_add_hex(struct spipe_text *text, uint64_t number);
 
-/* Reads a number in base 10 or 16 at `*cursor` (not beyond `end`) and moves it on. False when there is no digit or it overflows. */
+/* Reads a number in base 10 or 16 at `*cursor` (not beyond `end`) and moves it on. False when there is no digit or it
+ * overflows. */
 bool spipe_text_take_number(const char **cursor, const char *end, unsigned base, uint64_t *ret_number);
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * What happens in the signal handler, on the sampled thread.
  *
- * Nothing here calls outside the agent, makes a system call, touches errno or thread-local storage, locks or allocates. It loads
- * only from the agent's tables and from the thread's own stack between the stack pointer and its known end. The files that hold it
- * (handler_*, ring.c, slice.c, slot_signal.c, the unwinder's walk) are built without stack protector and without calls to libc
- * that the compiler would make by itself.
+ * Nothing here calls outside the agent, makes a system call, touches errno or thread-local storage, locks or allocates.
+ * It loads only from the agent's tables and from the thread's own stack between the stack pointer and its known end.
+ * The files that hold it (handler_*, ring.c, slice.c, slot_signal.c, the unwinder's walk) are built without stack
+ * protector and without calls to libc that the compiler would make by itself.
  */
 #ifndef SPIPE_AGENT_HANDLER_H
 #define SPIPE_AGENT_HANDLER_H
@@ -30,15 +30,16 @@ extern struct spipe_handler_shared spipe_handler_shared;
 /* Which slot (index + 1) perf's event with that descriptor belongs to; 0: none. Written by the pump. */
 extern _Atomic uint16_t spipe_handler_descriptor_slot[SPIPE_HANDLER_DESCRIPTORS];
 
-/* If the signal is one of ours, takes the sample and returns true; also for a late one of an arming that is over, which only has
- * to be swallowed. False: the signal is the program's. */
+/* If the signal is one of ours, takes the sample and returns true; also for a late one of an arming that is over,
+ * which only has to be swallowed. False: the signal is the program's. */
 bool spipe_handler_take(const siginfo_t *info, const void *context);
 
 /* True when spipe_handler_take() would take it. On any thread. */
 bool spipe_handler_is_ours(const siginfo_t *info);
 
-/* A thread that ends before its timer's tick: a sample of that weight at the function that the thread was started with, since where it
- * was exactly is not known. On that thread, outside of handlers, when its slot takes no more signals. */
+/* A thread that ends before its timer's tick: a sample of that weight at the function that the thread was started
+ * with, since where it was exactly is not known. On that thread, outside of handlers, when its slot takes no more
+ * signals. */
 void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight);
 
 #endif

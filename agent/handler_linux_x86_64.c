@@ -52,9 +52,10 @@ static void read_registers(const ucontext_t *context, struct spipe_registers *re
     to[16] = (uint64_t)from[REG_RIP];
 }
 
-/* The part of the thread's stack that may be read: from the red zone below the stack pointer, where assembly keeps frame pointers, to its
- * known end. Far from the stack's low end the page below the stack pointer is the stack's too, or becomes it (a main thread's stack
- * grows when it is touched); near it only the stack pointer's own page is sure. Empty when the stack pointer is elsewhere. */
+/* The part of the thread's stack that may be read: from the red zone below the stack pointer, where assembly keeps
+ * frame pointers, to its known end. Far from the stack's low end the page below the stack pointer is the stack's too,
+ * or becomes it (a main thread's stack grows when it is touched); near it only the stack pointer's own page is sure.
+ * Empty when the stack pointer is elsewhere. */
 static struct spipe_stack_view view_stack(const struct spipe_slot *slot, uint64_t stack_pointer)
 {
     struct spipe_stack_view view = {0, 0, 0};
@@ -147,7 +148,8 @@ static void take_sample(struct spipe_slot *slot, uint32_t weight, const ucontext
     uint32_t max_depth = atomic_load_explicit(&spipe_handler_shared.max_depth, memory_order_relaxed);
     uint32_t epoch = atomic_load_explicit(&slot->epoch, memory_order_relaxed);
     atomic_store(&slot->epoch, epoch + 1);
-    /* Before the sample is shown or dropped: the pump reads in the other order and never sees more of them than attempts. */
+    /* Before the sample is shown or dropped: the pump reads in the other order and never sees more of them than
+     * attempts. */
     add64(&slot->attempted, weight);
 
     struct spipe_raw_sample *sample = spipe_ring_reserve(&slot->ring, max_depth < 3 ? 3 : max_depth);
@@ -248,7 +250,8 @@ static void read_own_registers(struct spipe_registers *registers)
                      : "rax", "memory");
 }
 
-/* The frame that called into the agent is libc's end of a thread; what is below it, towards the root, is the thread's start. */
+/* The frame that called into the agent is libc's end of a thread; what is below it, towards the root, is the thread's
+ * start. */
 static size_t skip_own_frames(const struct spipe_code_map *map, const uint64_t *address, size_t depth)
 {
     const struct spipe_code_range *own = spipe_code_map_find(map, address[0]);
@@ -280,8 +283,8 @@ void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight)
         struct spipe_stack_view view = view_stack(slot, slot->registers.value[7]);
         size_t depth = 0;
         uint64_t needed;
-        sample->end = (uint8_t)spipe_unwind_walk(map, &view, &slot->registers, &slot->cache, sample->address, max_depth, &depth,
-                                                 &needed);
+        sample->end = (uint8_t)spipe_unwind_walk(map, &view, &slot->registers, &slot->cache, sample->address, max_depth,
+                                                 &depth, &needed);
         sample->generation = map->generation;
         size_t start = skip_own_frames(map, sample->address, depth);
         sample->depth = 1;

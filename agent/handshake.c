@@ -147,7 +147,9 @@ static enum verdict judge(struct spipe_handshake *handshake, bool is_end, bool *
         (void)spipe_message_reader_preface(reader, &major);
         *is_protobuf = true;
         return take_configuration(handshake);
-    case SPIPE_OPENING_OTHER_MAJOR: refuse(handshake, "the host speaks another major version; this agent speaks 1"); break;
+    case SPIPE_OPENING_OTHER_MAJOR:
+        refuse(handshake, "the host speaks another major version; this agent speaks 1");
+        break;
     case SPIPE_OPENING_NO_PREFACE: refuse(handshake, "the host did not begin with the preface"); break;
     case SPIPE_OPENING_TEXT: return take_text(handshake, (const char *)bytes, text_len);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the endpoint to a configuration: connects, looks at who is there, and reads the host's first words. See "Opening" in
- * protocol/README.md. Pump only.
+ * From the endpoint to a configuration: connects, looks at who is there, and reads the host's first words. See
+ * "Opening" in protocol/README.md. Pump only.
  */
 #ifndef SPIPE_AGENT_HANDSHAKE_H
 #define SPIPE_AGENT_HANDSHAKE_H
@@ -31,7 +31,8 @@ struct spipe_handshake {
 /* Parses the endpoint of the environment; a bad one is logged. */
 void spipe_handshake_init(struct spipe_handshake *handshake);
 
-/* Connects and opens. True with a pipe and a configuration; false, and the reason logged, when there is to be no session. */
+/* Connects and opens. True with a pipe and a configuration; false, and the reason logged, when there is to be no
+ * session. */
 bool spipe_handshake_run(struct spipe_handshake *handshake);
 
 #endif

@@ -23,7 +23,8 @@ static void copy_free(struct copy *copy)
     spipe_pages_free(copy->bytes, copy->size);
 }
 
-/* Where the entries end: a length of zero, or the first that reaches beyond what is there. Each entry begins with its length. */
+/* Where the entries end: a length of zero, or the first that reaches beyond what is there. Each entry begins with its
+ * length. */
 static bool find_end_mark(const struct copy *copy, size_t *at)
 {
     while (copy->len - *at >= 4) {
@@ -38,7 +39,8 @@ static bool find_end_mark(const struct copy *copy, size_t *at)
     return false;
 }
 
-/* Copies up to `max` bytes piece by piece, and no further than the entries go: behind them other data may follow for megabytes. */
+/* Copies up to `max` bytes piece by piece, and no further than the entries go: behind them other data may follow for
+ * megabytes. */
 static bool copy_entries(struct copy *copy, uint64_t address, size_t max)
 {
     size_t at = 0;

@@ -6,8 +6,8 @@
 #include "images.h"
 #include "unwind_table.h"
 
-/* Returns how much of the image the table covers; SPIPE_UNWIND_NONE, without a table, when there is nothing to compile or it is
- * damaged. The caller frees the table with spipe_unwind_table_free(). */
+/* Returns how much of the image the table covers; SPIPE_UNWIND_NONE, without a table, when there is nothing to
+ * compile or it is damaged. The caller frees the table with spipe_unwind_table_free(). */
 enum spipe_unwind spipe_image_table_build(const struct spipe_loaded_image *image, const struct spipe_code_map *map,
                                           struct spipe_unwind_table **ret_table);
 

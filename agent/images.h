@@ -2,9 +2,10 @@
 /*
  * The binaries loaded in the process, their unwind tables, and the map of code that handlers walk with.
  *
- * The loader is never called: what is loaded is read from /proc/self/maps, and an image's headers and .eh_frame are copied out
- * of memory by a system call that cannot fault; the mappings are looked at again before a copy is trusted. A table is compiled when a
- * stack first needs it. Old maps and tables are freed when no handler can hold them any more. Pump only, except where said.
+ * The loader is never called: what is loaded is read from /proc/self/maps, and an image's headers and .eh_frame are
+ * copied out of memory by a system call that cannot fault; the mappings are looked at again before a copy is trusted. A
+ * table is compiled when a stack first needs it. Old maps and tables are freed when no handler can hold them any more.
+ * Pump only, except where said.
  */
 #ifndef SPIPE_AGENT_IMAGES_H
 #define SPIPE_AGENT_IMAGES_H
@@ -43,14 +44,16 @@ struct spipe_loaded_image {
 /* Takes memory and makes the first scan. False when there is none. */
 bool spipe_images_init(void);
 
-/* Reads the mappings again and publishes a new code map when anything executable has changed. Returns true when it has. */
+/* Reads the mappings again and publishes a new code map when anything executable has changed. Returns true when it
+ * has. */
 bool spipe_images_scan(void);
 
-/* Compiles the table of the image that holds `address`, if that was not tried before, and publishes the map. False when nothing
- * changed by that. */
+/* Compiles the table of the image that holds `address`, if that was not tried before, and publishes the map. False
+ * when nothing changed by that. */
 bool spipe_images_build_table(uint64_t address);
 
-/* Compiles the tables of images whose header is at most `header_max` bytes long, before a stack needs them, until `stop` says true. */
+/* Compiles the tables of images whose header is at most `header_max` bytes long, before a stack needs them, until
+ * `stop` says true. */
 void spipe_images_build_small(uint64_t header_max, bool (*stop)(void));
 
 /* The map as published. */

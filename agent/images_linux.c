@@ -227,7 +227,8 @@ static void fill_range(struct spipe_code_range *range)
         range->kind = SPIPE_CODE_NO_TABLE;
 }
 
-/* Code of an image that is mapped a second time elsewhere, as V8 does with its built-in functions: the same image, at another base. */
+/* Code of an image that is mapped a second time elsewhere, as V8 does with its built-in functions: the same image, at
+ * another base. */
 static void find_original(struct spipe_code_range *range, const struct group *group, uint64_t file_offset)
 {
     for (uint32_t i = 0; i < image_count; i++) {
@@ -285,7 +286,8 @@ bool spipe_images_init(void)
         file_offsets = spipe_pages_new(RANGES_MAX * sizeof *file_offsets);
         paths = spipe_pages_new(PATHS_SIZE);
     }
-    return images != NULL && groups != NULL && file_offsets != NULL && paths != NULL && (spipe_images_scan() || image_count > 0);
+    return images != NULL && groups != NULL && file_offsets != NULL && paths != NULL &&
+           (spipe_images_scan() || image_count > 0);
 }
 
 bool spipe_images_scan(void)
@@ -318,8 +320,8 @@ static bool visit_presence(void *user, const struct spipe_mapping *mapping)
     return mapping->start < image->start;
 }
 
-/* What was copied is only worth something if the image was there all the time: it is there now, and an image that had gone and come
- * back would be the same file at the same place. */
+/* What was copied is only worth something if the image was there all the time: it is there now, and an image that had
+ * gone and come back would be the same file at the same place. */
 static bool is_still_there(const struct spipe_loaded_image *image)
 {
     struct presence presence = {image, false};

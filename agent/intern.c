@@ -51,7 +51,8 @@ void spipe_intern_reset(struct spipe_intern *intern)
 
 bool spipe_intern_is_full(const struct spipe_intern *intern, uint32_t depth)
 {
-    return depth > SPIPE_INTERN_FRAMES_MAX - intern->frames.count || depth > SPIPE_INTERN_NODES_MAX - intern->nodes.count;
+    return depth > SPIPE_INTERN_FRAMES_MAX - intern->frames.count ||
+           depth > SPIPE_INTERN_NODES_MAX - intern->nodes.count;
 }
 
 /* Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4) with the 64-bit golden ratio. */
@@ -115,8 +116,8 @@ uint32_t spipe_intern_take_frames(struct spipe_intern *intern, uint32_t max, uin
     return count;
 }
 
-uint32_t spipe_intern_take_nodes(struct spipe_intern *intern, uint32_t max, uint32_t *ret_first_id, uint32_t *parent_back,
-                                 const uint32_t **ret_frame_id)
+uint32_t spipe_intern_take_nodes(struct spipe_intern *intern, uint32_t max, uint32_t *ret_first_id,
+                                 uint32_t *parent_back, const uint32_t **ret_frame_id)
 {
     uint32_t count = take(&intern->nodes, max, ret_first_id);
     for (uint32_t i = 0; i < count; i++) {

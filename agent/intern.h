@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers for code places and stacks: the same place, or the same stack, gets the same id for as long as the tables live.
+ * Numbers for code places and stacks: the same place, or the same stack, gets the same id for as long as the tables
+ * live.
  *
  * A frame is (image, offset); a stack node is (caller's node, frame). Ids are dense, from 1, and restart with
  * spipe_intern_reset(). New ones are handed to the encoder once, in order. Memory is taken once. One thread.
@@ -36,12 +37,13 @@ uint32_t spipe_intern_node(struct spipe_intern *intern, uint32_t parent_id, uint
 uint32_t spipe_intern_new_frames(const struct spipe_intern *intern);
 uint32_t spipe_intern_new_nodes(const struct spipe_intern *intern);
 
-/* New frames as columns, at most `max`: returns how many, the first one's id and where the columns are (valid until the reset). */
+/* New frames as columns, at most `max`: returns how many, the first one's id and where the columns are (valid until
+ * the reset). */
 uint32_t spipe_intern_take_frames(struct spipe_intern *intern, uint32_t max, uint32_t *ret_first_id,
                                   const uint32_t **ret_image_id, const uint32_t **ret_offset);
 
 /* New nodes: fills `parent_back` (room for `max`). */
-uint32_t spipe_intern_take_nodes(struct spipe_intern *intern, uint32_t max, uint32_t *ret_first_id, uint32_t *parent_back,
-                                 const uint32_t **ret_frame_id);
+uint32_t spipe_intern_take_nodes(struct spipe_intern *intern, uint32_t max, uint32_t *ret_first_id,
+                                 uint32_t *parent_back, const uint32_t **ret_frame_id);
 
 #endif

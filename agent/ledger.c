@@ -132,7 +132,7 @@ static bool has_changed(const struct spipe_slot *slot)
            read64(&slot->attempted) + dropped_without_source(slot) != slot->reported;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- totals */
+/* ----------------------------------------------------------------------------------------------------------- totals */
 
 static void add_slot(struct spipe_ended_totals *totals, const struct spipe_slot *slot)
 {
@@ -183,8 +183,8 @@ static uint32_t percentile(const struct spipe_ended_totals *totals, uint64_t per
     return 0;
 }
 
-/* CPU time of threads that never had a slot, in periods: what the process used and no thread that we know did. One period for each
- * known thread may be the clocks' own disagreement. */
+/* CPU time of threads that never had a slot, in periods: what the process used and no thread that we know did. One
+ * period for each known thread may be the clocks' own disagreement. */
 static uint64_t unknown_periods(struct spipe_session *session, const struct spipe_ended_totals *totals,
                                 uint64_t process_us)
 {
@@ -205,8 +205,8 @@ static uint64_t take_away(uint64_t *from, uint64_t amount)
     return amount - taken;
 }
 
-/* The process's CPU time less that of agent threads. The watcher's is known as one sum, and the kernel splits by chance, at its ticks,
- * between user and system: what one of the two cannot bear the other does. */
+/* The process's CPU time less that of agent threads. The watcher's is known as one sum, and the kernel splits by
+ * chance, at its ticks, between user and system: what one of the two cannot bear the other does. */
 static void fill_process_cpu(struct spipe_session *session, struct spipe_ledger *ledger)
 {
     uint64_t agent_user_us;

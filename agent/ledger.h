@@ -2,8 +2,8 @@
 /*
  * The account of all samples: for each thread attempted = sent + pending + the drops by cause. Pump only.
  *
- * CPU time for which a thread had no source of samples (sampling paused, no timer to be had, our signal blocked) is counted in periods as
- * attempted and dropped with its cause, so that nothing is missing in silence.
+ * CPU time for which a thread had no source of samples (sampling paused, no timer to be had, our signal blocked) is
+ * counted in periods as attempted and dropped with its cause, so that nothing is missing in silence.
  */
 #ifndef SPIPE_AGENT_LEDGER_H
 #define SPIPE_AGENT_LEDGER_H

@@ -20,7 +20,8 @@ struct spipe_mapping {
     const char *path;           /* "" when there is none; borrowed until the next line; " (deleted)" taken off */
 };
 
-/* Takes one line apart, without its newline, into `ret_mapping`; writes a NUL at the line's end. False when it is malformed. */
+/* Takes one line apart, without its newline, into `ret_mapping`; writes a NUL at the line's end. False when it is
+ * malformed. */
 bool spipe_maps_parse(char *line, size_t len, struct spipe_mapping *ret_mapping);
 
 /* Calls `visit` for each mapping in order of address, until it returns false. False when the file cannot be read. */

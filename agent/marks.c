@@ -17,7 +17,8 @@ struct mark {
     char name[SPIPE_MARK_NAME_MAX];
 };
 
-/* The queue is D. Vyukov's bounded queue, with one consumer. `turn` counts from the position, so zeroed memory is empty. */
+/* The queue is D. Vyukov's bounded queue, with one consumer. `turn` counts from the position, so zeroed memory is
+ * empty. */
 static struct mark queue[QUEUE_SIZE];
 static _Atomic uint64_t next_push;
 static uint64_t next_pop;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the program reports through stackpipe.h, on its way to the pump: a bounded queue with many producers and one consumer. When it
- * is full, marks are dropped and counted.
+ * What the program reports through stackpipe.h, on its way to the pump: a bounded queue with many producers and one
+ * consumer. When it is full, marks are dropped and counted.
  */
 #ifndef SPIPE_AGENT_MARKS_H
 #define SPIPE_AGENT_MARKS_H

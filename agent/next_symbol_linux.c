@@ -80,7 +80,8 @@ static uint32_t gnu_hash_of(const char *name)
     return hash;
 }
 
-/* The table's layout: bucket count, first symbol, Bloom filter's length in words and shift; the filter; buckets; chains. */
+/* The table's layout: bucket count, first symbol, Bloom filter's length in words and shift; the filter; buckets;
+ * chains. */
 static const Elf64_Sym *find_by_gnu_hash(const struct symbols *symbols, const char *name)
 {
     const uint32_t *table = symbols->gnu_hash;

@@ -7,8 +7,8 @@
 
 void *spipe_pages_new(size_t size)
 {
-    long address = spipe_system(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                                -1, 0);
+    long address = spipe_system(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (address < 0)
         return NULL;
     /* A forked child neither needs our memory nor should pay for copying its page tables. */

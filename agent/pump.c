@@ -34,8 +34,8 @@
 #define PIPE_WAIT_MS 10u
 /* A raw sample of some 60 frames. */
 #define USUAL_SAMPLE_BYTES 512u
-/* A program that lives for longer than this gets the tables of images up to this size of .eh_frame_hdr (8 bytes a function) before a
- * stack needs them; larger ones wait for that. */
+/* A program that lives for longer than this gets the tables of images up to this size of .eh_frame_hdr (8 bytes a
+ * function) before a stack needs them; larger ones wait for that. */
 #define EARLY_TABLES_NS (20 * NS_PER_MS)
 #define EARLY_TABLE_HEADER (128u * 1024u)
 #define RECONNECT_FIRST_MS 100u
@@ -84,7 +84,7 @@ static void end_session(enum spipe_goodbye_reason reason, const char *text)
     pump.goodbye_text = text;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- beginning */
+/* -------------------------------------------------------------------------------------------------------- beginning */
 
 static bool take_memory(struct spipe_session *session)
 {
@@ -161,7 +161,7 @@ static bool begin_session(struct spipe_session *session)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the rounds */
+/* ------------------------------------------------------------------------------------------------------- the rounds */
 
 static void take_message(struct spipe_session *session, struct spipe_bytes message)
 {
@@ -335,7 +335,7 @@ static void run_round(struct spipe_session *session)
         session->failure = spipe_outbox_write(session->outbox, &session->pipe);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- ending */
+/* ----------------------------------------------------------------------------------------------------------- ending */
 
 static bool has_pending(void)
 {
@@ -372,7 +372,8 @@ static void put_goodbye(struct spipe_session *session)
     spipe_session_put(session, &record);
 }
 
-/* The host closes as soon as it has the Goodbye; closing earlier, with its words unread, could cost it the end of the stream. */
+/* The host closes as soon as it has the Goodbye; closing earlier, with its words unread, could cost it the end of the
+ * stream. */
 static void await_close(struct spipe_session *session, uint64_t end_ns)
 {
     char rest[4096];
@@ -423,7 +424,7 @@ static void close_session(struct spipe_session *session)
     session->outbox = NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the whole */
+/* -------------------------------------------------------------------------------------------------------- the whole */
 
 static void run_session(void)
 {

@@ -2,9 +2,9 @@
 /*
  * A ring of raw samples between one sampled thread and the pump.
  *
- * Reserving and committing are safe inside a signal handler: no locks, no allocation, no call outside the agent. There is one
- * producer, the sampled thread, and one consumer, the pump. When there is no room the producer gets NULL and counts the loss;
- * nothing already committed is ever overwritten.
+ * Reserving and committing are safe inside a signal handler: no locks, no allocation, no call outside the agent. There
+ * is one producer, the sampled thread, and one consumer, the pump. When there is no room the producer gets NULL and
+ * counts the loss; nothing already committed is ever overwritten.
  */
 #ifndef SPIPE_AGENT_RING_H
 #define SPIPE_AGENT_RING_H
@@ -44,7 +44,8 @@ struct spipe_ring {
 /* `bytes` (8-aligned) stays the caller's; `size` is a power of two. */
 void spipe_ring_init(struct spipe_ring *ring, void *bytes, uint32_t size);
 
-/* Reserves room for a sample of up to `max_depth` addresses, to be filled in place; NULL when there is none. At most one at a time. */
+/* Reserves room for a sample of up to `max_depth` addresses, to be filled in place; NULL when there is none. At most
+ * one at a time. */
 struct spipe_raw_sample *spipe_ring_reserve(struct spipe_ring *ring, uint32_t max_depth);
 
 /* Gives back the room that sample->depth does not need, and shows the sample to the pump. */

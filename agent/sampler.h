@@ -30,8 +30,8 @@ const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism);
 /* The mechanism for a period, by what the system allows. Pump only. */
 enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns);
 
-/* Starts sampling all live slots, and those that come; replaces what ran before. False when the mechanism's own thread cannot be
- * started. Pump only. */
+/* Starts sampling all live slots, and those that come; replaces what ran before. False when the mechanism's own
+ * thread cannot be started. Pump only. */
 bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int signal_number);
 
 /* Stops all sampling; no new sample begins after it but those of signals already on their way. Pump only. */
@@ -51,8 +51,8 @@ void spipe_sampler_arm(struct spipe_slot *slot, enum spipe_armer armer);
 /* True when the slot still waits for the pump to give it an event. Pump only. */
 bool spipe_sampler_is_missing(const struct spipe_slot *slot);
 
-/* What the thread itself does at its end, after the slot's state has become SPIPE_SLOT_ENDING. Returns the periods that were over
- * without a sample: a timer is late by up to a tick, and a thread may end before that. */
+/* What the thread itself does at its end, after the slot's state has become SPIPE_SLOT_ENDING. Returns the periods
+ * that were over without a sample: a timer is late by up to a tick, and a thread may end before that. */
 uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot);
 
 /* Takes all away before the slot is released. Pump only. */

@@ -50,8 +50,8 @@ struct signal_event {
     int32_t rest[11];
 };
 
-/* A first expiry at random within the period: else threads that live for less than a period would never be seen, and those that
- * start together would be sampled together. */
+/* A first expiry at random within the period: else threads that live for less than a period would never be seen, and
+ * those that start together would be sampled together. */
 static uint64_t random_phase(const struct spipe_slot *slot, uint64_t period_ns)
 {
     uint64_t mixed = (spipe_clock_monotonic_ns() ^ ((uint64_t)(uint32_t)slot->tid << 32)) * UINT64_C(0x9e3779b97f4a7c15);
@@ -147,7 +147,8 @@ static bool arm_event(struct spipe_slot *slot, uint64_t period_ns, int signal_nu
         (void)spipe_system(SYS_close, event);
         return false;
     }
-    /* The event's first period begins now, where a timer's begins at random: half a period more makes the mean the same. */
+    /* The event's first period begins now, where a timer's begins at random: half a period more makes the mean the
+     * same. */
     atomic_fetch_add(&slot->carried, (uint32_t)(random_phase(slot, 2)) - 1);
     slot->source_descriptor = (int32_t)event;
     atomic_store(&spipe_handler_descriptor_slot[event], (uint16_t)(slot->index + 1));
@@ -295,8 +296,8 @@ static uint32_t count_missing(const struct spipe_slot *slot)
     return periods > seen ? (uint32_t)(periods - seen) : 0;
 }
 
-/* Events are descriptors of the pump's own table, which only the pump may touch. What a timer has not shown until an event takes over is
- * carried to the event's first sample. */
+/* Events are descriptors of the pump's own table, which only the pump may touch. What a timer has not shown until an
+ * event takes over is carried to the event's first sample. */
 static void disarm_locked(struct spipe_slot *slot, enum spipe_armer armer)
 {
     if (atomic_load(&slot->timer_id) >= 0 && atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_CPU_CLOCK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One session, from configuration to goodbye: what the files of the pump side share. There is one at a time, and only the pump
- * touches it.
+ * One session, from configuration to goodbye: what the files of the pump side share. There is one at a time, and only
+ * the pump touches it.
  */
 #ifndef SPIPE_AGENT_SESSION_H
 #define SPIPE_AGENT_SESSION_H
@@ -13,7 +13,8 @@
 #include "slot.h"
 
 #define SPIPE_TIME_QUANTUM_NS 1000u
-/* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the rings. */
+/* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the
+ * rings. */
 #define SPIPE_OUTBOX_RESERVE (320u * 1024u)
 
 /* Totals of slots that were given back. */

@@ -49,8 +49,8 @@ static long set_action(int signal_number, const struct kernel_action *action, st
     return spipe_system(SYS_rt_sigaction, signal_number, action, ret_old, MASK_SIZE);
 }
 
-/* A signal of the program's without a handler: let the kernel do what it would have done. This is the one place where the handler
- * makes system calls, and the signal was none of ours. */
+/* A signal of the program's without a handler: let the kernel do what it would have done. This is the one place where
+ * the handler makes system calls, and the signal was none of ours. */
 __attribute__((noinline)) static void do_default_action(int signal_number)
 {
     struct kernel_action action = {0};
@@ -165,8 +165,8 @@ static void read_front(const struct fronted *front, struct sigaction *ret_action
     memcpy(&ret_action->sa_mask, &mask, sizeof mask);
 }
 
-/* What the kernel is to have for the program's wish. A signal that is ignored, and that we do not use any more, is really ignored: programs
- * that this one executes inherit that. */
+/* What the kernel is to have for the program's wish. A signal that is ignored, and that we do not use any more, is
+ * really ignored: programs that this one executes inherit that. */
 static struct kernel_action make_front_action(int signal_number, void (*handler)(int, siginfo_t *, void *),
                                               unsigned long flags, uint64_t mask)
 {

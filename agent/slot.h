@@ -2,9 +2,9 @@
 /*
  * One slot for each sampled thread: its ring, its counts, what the handler must know of it.
  *
- * All slots lie in one mapping that is taken at start, so a pointer that arrives in a signal can be checked before it is used. A slot
- * is claimed by whoever meets the thread first (the thread that creates it, or the pump's scan) and freed by the pump alone,
- * after the thread has ended and its ring is empty. Fields say who writes them.
+ * All slots lie in one mapping that is taken at start, so a pointer that arrives in a signal can be checked before it
+ * is used. A slot is claimed by whoever meets the thread first (the thread that creates it, or the pump's scan) and
+ * freed by the pump alone, after the thread has ended and its ring is empty. Fields say who writes them.
  */
 #ifndef SPIPE_AGENT_SLOT_H
 #define SPIPE_AGENT_SLOT_H
@@ -108,7 +108,8 @@ static inline bool spipe_slot_is_in_use(const struct spipe_slot *slot)
     return atomic_load_explicit(&slot->state, memory_order_acquire) >= SPIPE_SLOT_LIVE;
 }
 
-/* The slot that a signal's value names, or NULL when the value is none of ours or of an arming that is over. Handler-safe. */
+/* The slot that a signal's value names, or NULL when the value is none of ours or of an arming that is over.
+ * Handler-safe. */
 struct spipe_slot *spipe_slot_from_signal(const void *value);
 
 /* What a signal for this slot's present arming carries. */

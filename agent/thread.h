@@ -2,9 +2,10 @@
 /*
  * Threads of the agent's own, and the futex that they and the program meet on.
  *
- * On Linux these are threads that libc does not know: a pthread would end the program's single-threaded fast paths and could hang
- * pthread_exit and setuid. They have a small thread-local block of their own, so that a libc function which looks at errno finds
- * memory, but none of libc's own state: only memory functions of libc may be called on them. All signals are blocked on them.
+ * On Linux these are threads that libc does not know: a pthread would end the program's single-threaded fast paths and
+ * could hang pthread_exit and setuid. They have a small thread-local block of their own, so that a libc function which
+ * looks at errno finds memory, but none of libc's own state: only memory functions of libc may be called on them. All
+ * signals are blocked on them.
  */
 #ifndef SPIPE_AGENT_THREAD_H
 #define SPIPE_AGENT_THREAD_H

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #define STACK_SIZE (256u * 1024u)
-/* Below the thread pointer: the static thread-local storage of the libraries that were there at start. Above: libc's thread
- * descriptor (2.3 KiB in glibc 2.36, less in musl). */
+/* Below the thread pointer: the static thread-local storage of the libraries that were there at start. Above: libc's
+ * thread descriptor (2.3 KiB in glibc 2.36, less in musl). */
 #define TLS_BELOW (64u * 1024u)
 #define TLS_ABOVE (8u * 1024u)
 #define MEMORY_SIZE (STACK_SIZE + TLS_BELOW + TLS_ABOVE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which threads the process has: those that the wrapper announces, and those that a scan finds (threads there before the agent,
- * or made behind the wrapper's back). Pump only, except where said.
+ * Which threads the process has: those that the wrapper announces, and those that a scan finds (threads there before
+ * the agent, or made behind the wrapper's back). Pump only, except where said.
  */
 #ifndef SPIPE_AGENT_THREADS_H
 #define SPIPE_AGENT_THREADS_H
@@ -11,10 +11,12 @@
 /* The stack of the main thread; from the auxiliary vector and the stack's limit. On the main thread, once. */
 void spipe_threads_note_main(void);
 
-/* Reads /proc/self/task: gives new threads a slot, ends the slots of threads that are gone. `agent_tid` is the pump's own. */
+/* Reads /proc/self/task: gives new threads a slot, ends the slots of threads that are gone. `agent_tid` is the pump's
+ * own. */
 void spipe_threads_scan(struct spipe_session *session, int agent_tid);
 
-/* Gives back the slots of ended threads whose samples have been taken; gives those that wait for the pump their event. Each round. */
+/* Gives back the slots of ended threads whose samples have been taken; gives those that wait for the pump their
+ * event. Each round. */
 void spipe_threads_tend(struct spipe_session *session);
 
 /* Once a second: names that changed, threads that block our signal. */

@@ -31,8 +31,8 @@ void spipe_threads_note_main(void)
     uint64_t size = UNLIMITED_STACK;
     if (spipe_system(SYS_getrlimit, RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < UNLIMITED_STACK)
         size = limit.rlim_cur;
-    /* The kernel puts the arrays of arguments and environment right above the first frame, then their texts, and last the program's
-     * name. A program that has moved its environment leaves us the latter as the end. */
+    /* The kernel puts the arrays of arguments and environment right above the first frame, then their texts, and last
+     * the program's name. A program that has moved its environment leaves us the latter as the end. */
     uint64_t here = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     uint64_t last = getauxval(AT_EXECFN) & ~UINT64_C(7);
     uint64_t arrays = (uint64_t)(uintptr_t)environ;
@@ -88,7 +88,7 @@ static bool reads_as_blocked(const struct spipe_slot *slot, int signal_number)
     return spipe_text_take_number(&found, status + sizeof status, 16, &mask) && (mask >> (signal_number - 1) & 1) != 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- scan */
+/* ------------------------------------------------------------------------------------------------------------- scan */
 
 static struct spipe_slot *find_slot(int tid)
 {
@@ -100,7 +100,8 @@ static struct spipe_slot *find_slot(int tid)
     return NULL;
 }
 
-/* A claimed slot is that of a thread which does not run yet, or whose first act is under way: it must not get a second one. */
+/* A claimed slot is that of a thread which does not run yet, or whose first act is under way: it must not get a
+ * second one. */
 static bool is_any_claimed(void)
 {
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
@@ -216,7 +217,7 @@ bool spipe_threads_none_left(int agent_tid)
     return visit_tasks(count_task, &scan) && scan.others == 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- tend */
+/* ------------------------------------------------------------------------------------------------------------- tend */
 
 static void put_gone(struct spipe_session *session, uint32_t thread_id)
 {
@@ -261,7 +262,8 @@ void spipe_threads_tend(struct spipe_session *session)
     }
 }
 
-/* A thread that works and gives no samples may have our signal blocked: then it gets no timer, and what it works is counted. */
+/* A thread that works and gives no samples may have our signal blocked: then it gets no timer, and what it works is
+ * counted. */
 static void look_for_block(struct spipe_session *session, struct spipe_slot *slot)
 {
     bool is_suspect = slot->cpu_ns - slot->reported_cpu_ns > 2 * session->period_ns &&
@@ -290,7 +292,7 @@ void spipe_threads_refresh(struct spipe_session *session)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- the program's threads */
+/* -------------------------------------------------------------------------------------------- the program's threads */
 
 /* A thread's stack ends below libc's thread descriptor, which the thread pointer points to, in the same mapping. */
 static void note_own_stack(struct spipe_slot *slot)

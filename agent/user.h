@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user whom the process acts for. Agent threads are unknown to libc, so its setuid() and the like do not reach them; they follow by
- * themselves.
+ * The user whom the process acts for. Agent threads are unknown to libc, so its setuid() and the like do not reach
+ * them; they follow by themselves.
  */
 #ifndef SPIPE_AGENT_USER_H
 #define SPIPE_AGENT_USER_H

@@ -80,7 +80,7 @@ void spipe_weave_begin(struct spipe_session *session)
     (void)spipe_images_scan();
 }
 
-/* ---------------------------------------------------------------------------------------------------------- definitions */
+/* ------------------------------------------------------------------------------------------------------ definitions */
 
 static void announce_image(struct spipe_session *session, struct spipe_loaded_image *image)
 {
@@ -128,7 +128,7 @@ static void put_stacks(struct spipe_session *session)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------- columns */
+/* ---------------------------------------------------------------------------------------------------------- columns */
 
 static uint64_t earliest_run(const struct spipe_weave *weave)
 {
@@ -207,7 +207,7 @@ static void add_sample(struct spipe_session *session, const struct spipe_slot *s
     weave->sample_count++;
 }
 
-/* -------------------------------------------------------------------------------------------------------------- frames */
+/* ----------------------------------------------------------------------------------------------------------- frames */
 
 static uint32_t stand_in_frame(struct spipe_session *session, enum spipe_stand_in why)
 {
@@ -299,7 +299,7 @@ static uint32_t intern_stack(struct spipe_session *session, const uint64_t *addr
     return node;
 }
 
-/* -------------------------------------------------------------------------------------------------------------- slices */
+/* ----------------------------------------------------------------------------------------------------------- slices */
 
 static void announce_gone_images(struct spipe_session *session)
 {
@@ -373,7 +373,8 @@ static enum spipe_walk_end walk_slice(struct spipe_weave *weave, uint16_t index,
     return end;
 }
 
-/* The bounds of a stack that was there before us: the mapping that holds it, up to libc's thread descriptor, which lies at the top. */
+/* The bounds of a stack that was there before us: the mapping that holds it, up to libc's thread descriptor, which
+ * lies at the top. */
 static void learn_stack(struct spipe_slot *slot, uint64_t stack_pointer, uint64_t thread_pointer)
 {
     uint64_t low;
@@ -386,7 +387,7 @@ static void learn_stack(struct spipe_slot *slot, uint64_t stack_pointer, uint64_
     atomic_store(&slot->stack_high, high);
 }
 
-/* --------------------------------------------------------------------------------------------------------------- drain */
+/* ------------------------------------------------------------------------------------------------------------ drain */
 
 static void take_walked(struct spipe_session *session, struct spipe_slot *slot, const struct spipe_raw_sample *sample,
                         const uint64_t *address, uint32_t depth, enum spipe_walk_end end)
@@ -400,7 +401,8 @@ static void take_walked(struct spipe_session *session, struct spipe_slot *slot, 
     slot->sent += sample->weight;
 }
 
-/* False when the sample has to stay where it is for a moment: its stack is in code that was loaded after the mappings were last read. */
+/* False when the sample has to stay where it is for a moment: its stack is in code that was loaded after the mappings
+ * were last read. */
 static bool take_sample(struct spipe_session *session, struct spipe_slot *slot, const struct spipe_raw_sample *sample)
 {
     struct spipe_weave *weave = session->weave;
@@ -508,7 +510,7 @@ bool spipe_weave_drain(struct spipe_session *session)
     return weave->is_unsettled;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- checkpoint */
+/* ------------------------------------------------------------------------------------------------------- checkpoint */
 
 static void announce_living(struct spipe_session *session)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From rings to messages: takes raw samples, finishes those that could not be walked, numbers frames and stacks, and gathers columns.
+ * From rings to messages: takes raw samples, finishes those that could not be walked, numbers frames and stacks, and
+ * gathers columns.
  *
- * A raw sample is taken only when the outbox has room for whatever it may need, so after interning nothing is dropped. Pump only.
+ * A raw sample is taken only when the outbox has room for whatever it may need, so after interning nothing is dropped.
+ * Pump only.
  */
 #ifndef SPIPE_AGENT_WEAVE_H
 #define SPIPE_AGENT_WEAVE_H
@@ -17,8 +19,8 @@ void spipe_weave_free(struct spipe_weave *weave);
 /* Starts anew for a session: nothing that was remembered of an earlier one holds. */
 void spipe_weave_begin(struct spipe_session *session);
 
-/* Empties all rings as far as the outbox has room, and flushes. Returns true when a table was missing or the mappings had changed: then
- * look again soon. */
+/* Empties all rings as far as the outbox has room, and flushes. Returns true when a table was missing or the mappings
+ * had changed: then look again soon. */
 bool spipe_weave_drain(struct spipe_session *session);
 
 /* Puts what was gathered into the outbox: definitions first. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Wrappers that must not have a frame of their own: the function behind is reached by a jump, with all registers and the stack as the
- * caller left them. dlopen() looks at who called it to find libraries; a system call made through syscall() may return twice, or on another
- * stack.
+ * Wrappers that must not have a frame of their own: the function behind is reached by a jump, with all registers and
+ * the stack as the caller left them. dlopen() looks at who called it to find libraries; a system call made through
+ * syscall() may return twice, or on another stack.
  */
 #include "wrapper_jumps.h"
 
@@ -12,7 +12,8 @@ void *spipe_next_syscall;
 void *spipe_next_dlopen;
 void *spipe_next_dlmopen;
 
-/* Calls `before` with the arguments as they are, and restores them. The stack is 8 off its alignment at a function's entry. */
+/* Calls `before` with the arguments as they are, and restores them. The stack is 8 off its alignment at a function's
+ * entry. */
 #define CALL_BEFORE(before)                                                                                            \
     "push %rdi\n.cfi_adjust_cfa_offset 8\n"                                                                            \
     "push %rsi\n.cfi_adjust_cfa_offset 8\n"                                                                            \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The libc functions that the agent stands in front of when it is preloaded: each does what it always did, and tells the agent what it
- * needs to know. In a forked or vforked child they do nothing else.
+ * The libc functions that the agent stands in front of when it is preloaded: each does what it always did, and tells
+ * the agent what it needs to know. In a forked or vforked child they do nothing else.
  */
 #ifndef SPIPE_AGENT_WRAPPERS_H
 #define SPIPE_AGENT_WRAPPERS_H

@@ -31,7 +31,8 @@ extern char **environ;
 
 typedef void *thread_routine(void *);
 
-/* The functions behind the wrappers, and those of libc that are called by name because their versions differ between systems. */
+/* The functions behind the wrappers, and those of libc that are called by name because their versions differ between
+ * systems. */
 static struct {
     int (*pthread_create)(pthread_t *, const pthread_attr_t *, thread_routine *, void *);
     int (*pthread_key_create)(pthread_key_t *, void (*)(void *));
@@ -217,7 +218,8 @@ EXPORT int prctl(int option, ...)
     va_end(list);
     if (!HAS_NEXT(prctl))
         return -1;
-    /* This filter is for the calling thread and those it creates: the pump goes on, but on the program's threads all calls end. */
+    /* This filter is for the calling thread and those it creates: the pump goes on, but on the program's threads all
+     * calls end. */
     if (option == PR_SET_SECCOMP && spipe_control_is_own_process())
         atomic_store(&spipe_control.is_filtered, 1);
     return next.prctl(option, argument[0], argument[1], argument[2], argument[3]);
@@ -260,7 +262,8 @@ static void come_back(bool has_left)
     errno = saved;
 }
 
-/* A process with several threads may not do this; so that it has as many as without us, ours ends before and comes back after. */
+/* A process with several threads may not do this; so that it has as many as without us, ours ends before and comes
+ * back after. */
 static bool leave_for_namespace(void)
 {
     if (!spipe_control_is_own_process() || atomic_load(&spipe_control.pump.tid) == 0)
@@ -325,7 +328,8 @@ EXPORT int dlclose(void *handle)
 
 /* -------------------------------------------------------------------------------------------------- exec and exit */
 
-/* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not wanted. */
+/* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not
+ * wanted. */
 static char *const *before_exec(char *const *environment, bool *ret_has_left)
 {
     *ret_has_left = false;
