@@ -21,6 +21,13 @@
 #define RECURSION 40u
 #define TIMER_SAMPLES 100u
 
+/* ThreadSanitizer calls handlers from frames of its own, and some time after the signal. */
+#ifdef __SANITIZE_THREAD__
+#define HANDLERS_RUN_AT_ONCE false
+#else
+#define HANDLERS_RUN_AT_ONCE true
+#endif
+
 static struct spipe_code_map *map;
 static uint64_t main_stack_end;
 static struct spipe_walk_cache cache;
@@ -145,6 +152,8 @@ static void test_walk_lists_every_call_of_a_deep_recursion(void **state)
 static void test_walk_passes_two_nested_signal_handlers(void **state)
 {
     (void)state;
+    if (!HANDLERS_RUN_AT_ONCE)
+        skip();
     static const uint8_t expected[] = {SCENE_recurse, SCENE_recurse, SCENE_handle_outer, SCENE_handle_inner};
     uint8_t list[CAPTURE_DEPTH];
     recurse(2, raise_outer);
@@ -210,6 +219,8 @@ static void test_walk_is_right_at_every_instruction(void **state)
 static void test_walk_is_right_whenever_a_timer_fires(void **state)
 {
     (void)state;
+    if (!HANDLERS_RUN_AT_ONCE)
+        skip();
     static const struct itimerval often = {{0, 1000}, {0, 1000}};
     static const struct itimerval never = {{0, 0}, {0, 0}};
     install(SIGPROF, check_here);
