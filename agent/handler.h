@@ -27,6 +27,8 @@ struct spipe_handler_shared {
 extern struct spipe_handler_shared spipe_handler_shared;
 
 #define SPIPE_HANDLER_DESCRIPTORS 4096u
+/* A descriptor whose event is gone: a signal of it may still be on its way, and is to be swallowed. */
+#define SPIPE_HANDLER_RETIRED 0xffffu
 /* Which slot (index + 1) perf's event with that descriptor belongs to; 0: none. Written by the pump. */
 extern _Atomic uint16_t spipe_handler_descriptor_slot[SPIPE_HANDLER_DESCRIPTORS];
 

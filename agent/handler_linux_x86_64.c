@@ -207,6 +207,8 @@ static bool take_event(const siginfo_t *info, const ucontext_t *context)
     uint16_t slot_number = atomic_load_explicit(&spipe_handler_descriptor_slot[descriptor], memory_order_acquire);
     if (slot_number == 0)
         return false;
+    if (slot_number == SPIPE_HANDLER_RETIRED)
+        return true;
     struct spipe_slot *slot = spipe_slot_get(slot_number - 1u);
     if (atomic_load_explicit(&slot->state, memory_order_relaxed) == SPIPE_SLOT_LIVE)
         take_sample(slot, 1 + atomic_exchange_explicit(&slot->carried, 0, memory_order_relaxed), context);

@@ -18,6 +18,7 @@
 #define SET_SIGNAL 10           /* F_SETSIG */
 #define SET_OWNER 15            /* F_SETOWN_EX */
 #define OWNER_IS_THREAD 0       /* F_OWNER_TID */
+#define FIRST_DESCRIPTOR 64u    /* above what the pump has open otherwise */
 #define USER_INTERVAL_NS UINT64_C(1000000000)
 
 /* What slots are armed for. The generation changes with each start and stop: who arms looks at it before and after. */
@@ -132,13 +133,29 @@ static long open_event(int tid, uint64_t period_ns)
     return spipe_system(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
+/* Signals name the descriptor. One that was just given up is not used for another thread soon, as a late signal of it would be taken for
+ * that thread's. */
+static long move_on(long event)
+{
+    static unsigned next = FIRST_DESCRIPTOR;
+    next = next + 1 < SPIPE_HANDLER_DESCRIPTORS ? next + 1 : FIRST_DESCRIPTOR;
+    long moved = event < 0 ? event : spipe_system(SYS_fcntl, event, F_DUPFD_CLOEXEC, next);
+    if (moved < 0) {
+        next = FIRST_DESCRIPTOR;    /* the limit of descriptors is reached, or there is no event */
+        return event;
+    }
+    (void)spipe_system(SYS_close, event);
+    next = (unsigned)moved;
+    return moved;
+}
+
 static bool arm_event(struct spipe_slot *slot, uint64_t period_ns, int signal_number)
 {
     struct {
         int32_t type;
         int32_t tid;
     } owner = {OWNER_IS_THREAD, slot->tid};
-    long event = open_event(slot->tid, period_ns);
+    long event = move_on(open_event(slot->tid, period_ns));
     if (event < 0)
         return false;
     if (event >= SPIPE_HANDLER_DESCRIPTORS || spipe_system(SYS_fcntl, event, SET_SIGNAL, signal_number) < 0 ||
@@ -162,7 +179,7 @@ static void disarm_event(struct spipe_slot *slot)
         return;
     (void)spipe_system(SYS_ioctl, slot->source_descriptor, PERF_EVENT_IOC_DISABLE, 0);
     (void)spipe_system(SYS_close, slot->source_descriptor);
-    atomic_store(&spipe_handler_descriptor_slot[slot->source_descriptor], 0);
+    atomic_store(&spipe_handler_descriptor_slot[slot->source_descriptor], SPIPE_HANDLER_RETIRED);
     slot->source_descriptor = -1;
 }
 
