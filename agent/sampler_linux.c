@@ -133,8 +133,8 @@ static long open_event(int tid, uint64_t period_ns)
     return spipe_system(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-/* Signals name the descriptor. One that was just given up is not used for another thread soon, as a late signal of it would be taken for
- * that thread's. */
+/* Signals name the descriptor. One that was just given up is not used for another thread soon, as a late signal of it
+ * would be taken for that thread's. */
 static long move_on(long event)
 {
     static unsigned next = FIRST_DESCRIPTOR;
