@@ -56,10 +56,8 @@ static void test_timers_take_an_eighth_of_the_pending_signals(void **state)
  * program. */
 static void check_without_pending_signals(const char *mechanism)
 {
-    char variable[64];
-    snprintf(variable, sizeof variable, "STACKPIPE_MECHANISM=%s", mechanism);
     struct target target = {.argument = ARGUMENTS("signals", "own-timer"),
-                            .variable = (const char *const[]){variable, NULL},
+                            .mechanism = mechanism,
                             .limit = {{RLIMIT_SIGPENDING, 0}},
                             .limit_count = 1};
     struct promise_pair pair = promise_run(target, FAST_RATE);

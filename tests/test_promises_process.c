@@ -84,10 +84,9 @@ static void test_single_threaded_program_stays_so_for_libc(void **state)
     promise_done(&pair);
 }
 
-static void check_change_of_user(const char *variable, const char *tasks)
+static void check_change_of_user(const char *mechanism, const char *tasks)
 {
-    struct target target = {.argument = ARGUMENTS("process", "change-user"),
-                            .variable = (const char *const[]){variable, NULL}};
+    struct target target = {.argument = ARGUMENTS("process", "change-user"), .mechanism = mechanism};
     struct promise_pair pair = promise_run(target, FAST_RATE);
     assert_int_equal(pair.profiled.status, 0);
     assert_string_equal(pair.profiled.output, pair.plain.output);
@@ -105,8 +104,8 @@ static void test_change_of_user_takes_the_agent_along(void **state)
     (void)state;
     if (geteuid() != 0)
         skip(); /* only root can become another user */
-    check_change_of_user("STACKPIPE_MECHANISM=thread-cpu-timer", "tasks 2\n");
-    check_change_of_user("STACKPIPE_MECHANISM=signal-runnable", "tasks 3\n");
+    check_change_of_user("thread-cpu-timer", "tasks 2\n");
+    check_change_of_user("signal-runnable", "tasks 3\n");
 }
 
 static void test_program_makes_a_user_namespace_as_without_us(void **state)

@@ -9,7 +9,6 @@
 
 #include "promise_kit.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Start and end together; a machine that is busy with other things takes its part. */
@@ -35,11 +34,7 @@ struct promise_pair promise_run(struct target target, uint32_t cpu_period_us)
 struct promise_pair promise_check_by(const char *mechanism, const char *const *argument, uint32_t cpu_period_us,
                                      size_t session_count)
 {
-    char variable[64];
-    struct target target = {.argument = argument, .variable = (const char *const[]){variable, NULL}};
-    snprintf(variable, sizeof variable, "STACKPIPE_MECHANISM=%s", mechanism != NULL ? mechanism : "");
-    if (mechanism == NULL)
-        target.variable = NULL;
+    struct target target = {.argument = argument, .mechanism = mechanism};
     struct promise_pair pair = promise_run(target, cpu_period_us);
     assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
     assert_string_equal(pair.profiled.log, "");

@@ -94,6 +94,8 @@ static void make_environment(struct environment *environment, const struct targe
         add_entry(environment, "STACKPIPE_TOKEN=", CAPTURE_TOKEN);
         add_entry(environment, "STACKPIPE_START=", target->starts_now ? "now" : "wait");
         add_entry(environment, "STACKPIPE_LOG=", log_path);
+        if (target->mechanism != NULL)
+            add_entry(environment, "STACKPIPE_MECHANISM=", target->mechanism);
     }
     for (size_t i = 0; target->variable != NULL && target->variable[i] != NULL; i++)
         add_entry(environment, target->variable[i], "");

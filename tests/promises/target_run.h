@@ -28,6 +28,7 @@ struct target {
     const char *endpoint;        /* NULL: without the agent */
     bool starts_now;             /* STACKPIPE_START=now instead of wait */
     enum target_loading loading;
+    const char *mechanism;       /* the agent's, whatever it would choose itself; NULL leaves it the choice */
     const char *const *variable; /* further entries for the environment, or NULL */
     const char *other_preload;   /* for LD_PRELOAD, before the agent; with and without it. NULL: none */
     struct target_limit limit[TARGET_LIMITS_MAX];

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# The survival checklist: what programs and systems do to a profiler, a ctest entry named survive_<row> for each row.
+
+# A sanitized agent cannot be loaded into a program that is not sanitized.
+if(NOT TARGET promise_kit)
+  return()
+endif()
+
+add_library(survival_kit STATIC EXCLUDE_FROM_ALL survival/survival_kit.c)
+target_link_libraries(survival_kit PUBLIC promise_kit)
+
+# spipe_add_survival(ROW command...): a ctest entry survive_ROW with the label "survival". Rows may run beside others.
+function(spipe_add_survival row)
+  add_test(NAME survive_${row} COMMAND ${ARGN})
+  set_tests_properties(survive_${row} PROPERTIES
+    LABELS survival TIMEOUT 120 SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+endfunction()
+
+# spipe_add_survival_target(NAME [LIBRARIES library...]): the program tests/survival/NAME.c, SURVIVAL_PROGRAM("NAME") to
+# its tests.
+function(spipe_add_survival_target name)
+  cmake_parse_arguments(TARGET "" "" "LIBRARIES" ${ARGN})
+  add_executable(survive-${name} survival/${name}.c)
+  spipe_prepare_promise_target(survive-${name} survive-${name})
+  target_link_libraries(survive-${name} PRIVATE ${TARGET_LIBRARIES})
+endfunction()
+
+# spipe_add_survival_area(AREA [TARGETS name...]): the cmocka program test_survival_AREA.c, and a row for each test in it.
+# A test is called as its ctest entry is, survive_ROW, and is found by its line `cmocka_unit_test(survive_ROW)`.
+function(spipe_add_survival_area area)
+  cmake_parse_arguments(AREA "" "" "TARGETS" ${ARGN})
+  set(program test_survival_${area})
+  add_executable(${program} ${program}.c)
+  target_link_libraries(${program} PRIVATE survival_kit ${CMOCKA_LIBRARY})
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_dependencies(${program} stackpipe-agent)
+  foreach(name ${AREA_TARGETS})
+    add_dependencies(${program} survive-${name})
+  endforeach()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${program}.c)
+  file(STRINGS ${program}.c lines REGEX "cmocka_unit_test\\(survive_")
+  foreach(line ${lines})
+    string(REGEX REPLACE ".*cmocka_unit_test\\(survive_([a-z0-9_]+)\\).*" "\\1" row ${line})
+    spipe_add_survival(${row} ${program} survive_${row})
+  endforeach()
+endfunction()
+
+spipe_add_survival_target(sleeps)
+spipe_add_survival_area(sleeps TARGETS sleeps)
