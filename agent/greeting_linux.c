@@ -143,8 +143,8 @@ void spipe_greeting_put_applied(struct spipe_session *session)
     uint8_t hash[8];
     const char *mechanism = spipe_sampler_mechanism_name(session->mechanism);
     bool is_timer = session->mechanism == SPIPE_MECHANISM_THREAD_CPU_TIMER;
-    struct spipe_source source = {1,         SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS,
-                                  (uint32_t)session->period_ns, mechanism, is_timer};
+    struct spipe_source source = {SPIPE_SOURCE_ID_CPU,          SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS,
+                                  (uint32_t)session->period_ns, mechanism,        is_timer};
     spipe_settings_hash(&session->settings, mechanism, hash);
     struct spipe_applied applied = {
         .configuration = session->settings.applied,

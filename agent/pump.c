@@ -17,6 +17,7 @@
 #include "protocol/status.h"
 #include "sampling.h"
 #include "signals.h"
+#include "stack_ids.h"
 #include "text_dialect.h"
 #include "threads.h"
 #include "user.h"
@@ -91,9 +92,12 @@ static bool take_memory(struct spipe_session *session)
     session->outbox = spipe_outbox_new((size_t)session->settings.applied.buffer_kib * 1024u);
     if (session->intern == NULL)
         session->intern = spipe_intern_new();
+    if (session->stack_ids == NULL)
+        session->stack_ids = spipe_stack_ids_new();
     if (session->weave == NULL)
         session->weave = spipe_weave_new();
-    if (session->outbox != NULL && session->intern != NULL && session->weave != NULL && spipe_images_init())
+    bool has_tables = session->intern != NULL && session->stack_ids != NULL && session->weave != NULL;
+    if (session->outbox != NULL && has_tables && spipe_images_init())
         return true;
     spipe_log("no memory for a session", NULL);
     return false;
@@ -104,9 +108,11 @@ static void restart_session(struct spipe_session *session)
     pump.is_over = false;
     pump.may_reconnect = true;
     struct spipe_intern *intern = session->intern;
+    struct spipe_stack_ids *stack_ids = session->stack_ids;
     struct spipe_weave *weave = session->weave;
     memset(session, 0, sizeof *session);
     session->intern = intern;
+    session->stack_ids = stack_ids;
     session->weave = weave;
     session->settings.applied.token = "";
     if (intern != NULL)

@@ -13,6 +13,8 @@
 #include "slot.h"
 
 #define SPIPE_TIME_QUANTUM_NS 1000u
+/* Source.source_id of each kind. */
+#define SPIPE_SOURCE_ID_CPU 1u
 /* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the
  * rings. */
 #define SPIPE_OUTBOX_RESERVE (320u * 1024u)
@@ -28,6 +30,7 @@ struct spipe_ended_totals {
     uint32_t latency_max_ns;
 };
 
+struct spipe_stack_ids;
 struct spipe_weave;
 struct spipe_text_dialect;
 
@@ -35,6 +38,7 @@ struct spipe_session {
     struct spipe_pipe pipe;
     struct spipe_outbox *outbox;
     struct spipe_intern *intern;
+    struct spipe_stack_ids *stack_ids;
     struct spipe_weave *weave;
     struct spipe_settings settings;
     enum spipe_mechanism mechanism;
