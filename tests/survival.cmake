@@ -26,7 +26,7 @@ function(spipe_add_survival_target name)
 endfunction()
 
 # spipe_add_survival_area(AREA [TARGETS name...]): the cmocka program test_survival_AREA.c, and a row for each test in it.
-# A test is called as its ctest entry is, survive_ROW, and is found by its line `cmocka_unit_test(survive_ROW)`.
+# A test is called as its ctest entry is, survive_ROW, and is found by its `cmocka_unit_test(survive_ROW)`.
 function(spipe_add_survival_area area)
   cmake_parse_arguments(AREA "" "" "TARGETS" ${ARGN})
   set(program test_survival_${area})
@@ -38,9 +38,10 @@ function(spipe_add_survival_area area)
     add_dependencies(${program} survive-${name})
   endforeach()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${program}.c)
-  file(STRINGS ${program}.c lines REGEX "cmocka_unit_test\\(survive_")
-  foreach(line ${lines})
-    string(REGEX REPLACE ".*cmocka_unit_test\\(survive_([a-z0-9_]+)\\).*" "\\1" row ${line})
+  file(READ ${program}.c source)
+  string(REGEX MATCHALL "cmocka_unit_test\\(survive_[a-z0-9_]+\\)" entries "${source}")
+  foreach(entry ${entries})
+    string(REGEX REPLACE ".*\\(survive_([a-z0-9_]+)\\)" "\\1" row ${entry})
     spipe_add_survival(${row} ${program} survive_${row})
   endforeach()
 endfunction()

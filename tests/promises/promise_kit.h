@@ -21,6 +21,9 @@ struct promise_pair {
 /* Runs it both ways; compares nothing. The endpoint is filled in here. */
 struct promise_pair promise_run(struct target target, uint32_t cpu_period_us);
 
+/* The half of it with the agent; `plain` stays empty. */
+struct promise_pair promise_run_profiled(struct target target, uint32_t cpu_period_us);
+
 /* Runs it both ways and asserts that it behaves alike, is not held up for long, leaves nothing in the log, and had
  * `session_count` sessions, the first of which is sound. */
 struct promise_pair promise_check(const char *const *argument, uint32_t cpu_period_us, size_t session_count);

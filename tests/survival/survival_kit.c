@@ -33,39 +33,56 @@ void survival_check_cut(const struct capture_session *session)
     assert_int_equal(session->open_entry_count, 0);
 }
 
-static struct promise_pair run_alike(struct target target)
+static void check_alike(const struct target_outcome *plain, const struct promise_pair *pair)
 {
-    struct promise_pair pair = promise_run(target, FAST_RATE);
-    assert_true(target_behaves_alike(&pair.plain, &pair.profiled));
-    assert_string_equal(pair.profiled.log, "");
-    assert_int_not_equal(pair.session_count, 0);
-    return pair;
+    assert_true(target_behaves_alike(plain, &pair->profiled));
+    assert_string_equal(pair->profiled.log, "");
+    assert_int_not_equal(pair->session_count, 0);
+}
+
+/* The last session is left to the caller. */
+static void check_earlier_sessions(const struct promise_pair *pair)
+{
+    for (size_t i = 0; i + 1 < pair->session_count; i++)
+        survival_check_session(capture_host_session(pair->host, i));
+}
+
+static const struct capture_session *last_session(const struct promise_pair *pair)
+{
+    return capture_host_session(pair->host, pair->session_count - 1);
 }
 
 struct promise_pair survival_check(struct target target)
 {
-    struct promise_pair pair = run_alike(target);
-    for (size_t i = 0; i < pair.session_count; i++)
-        survival_check_session(capture_host_session(pair.host, i));
+    struct promise_pair pair = promise_run(target, FAST_RATE);
+    check_alike(&pair.plain, &pair);
+    check_earlier_sessions(&pair);
+    survival_check_session(last_session(&pair));
+    return pair;
+}
+
+struct promise_pair survival_check_killed(struct target target)
+{
+    struct promise_pair pair = promise_run(target, FAST_RATE);
+    check_alike(&pair.plain, &pair);
+    check_earlier_sessions(&pair);
+    survival_check_cut(last_session(&pair));
     return pair;
 }
 
 void survival_check_by_each_mechanism(struct target target)
 {
+    struct target_outcome plain = target_run(&target);
     for (const char *const *mechanism = promise_mechanisms; *mechanism != NULL; mechanism++) {
         target.mechanism = *mechanism;
-        struct promise_pair pair = survival_check(target);
+        struct promise_pair pair = promise_run_profiled(target, FAST_RATE);
+        check_alike(&plain, &pair);
+        check_earlier_sessions(&pair);
+        survival_check_session(last_session(&pair));
+        assert_string_equal(pair.session->mechanism, *mechanism);
         promise_done(&pair);
     }
-}
-
-struct promise_pair survival_check_killed(struct target target)
-{
-    struct promise_pair pair = run_alike(target);
-    for (size_t i = 0; i + 1 < pair.session_count; i++)
-        survival_check_session(capture_host_session(pair.host, i));
-    survival_check_cut(capture_host_session(pair.host, pair.session_count - 1));
-    return pair;
+    target_outcome_done(&plain);
 }
 
 void survival_skip(const char *reason)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the tests of survival share. A row of the checklist is a test whose name is that of its ctest entry,
- * survive_<row>: a program of ours is run without the agent and with it at 1 kHz, must come to the same result, and must
- * leave a capture that reads to its end with a closed account. Nothing here looks at times or at shares of CPU time, so
- * that rows may run beside others on a busy machine.
+ * survive_<row>: a program of ours is run without the agent and with it at 1 kHz, must come to the same result, and
+ * must leave a capture that reads to its end with a closed account. Nothing here looks at times or at shares of CPU
+ * time, so that rows may run beside others on a busy machine.
  */
 #ifndef SPIPE_TESTS_SURVIVAL_KIT_H
 #define SPIPE_TESTS_SURVIVAL_KIT_H
@@ -13,8 +13,8 @@
 /* With the program's path or name first: a program of tests/survival/NAME.c is SURVIVAL_PROGRAM(NAME). */
 #define SURVIVAL_PROGRAM(name) "survive-" name
 
-/* Runs it both ways at 1 kHz and asserts that it behaves alike, leaves nothing in the log, had at least one session, and
- * survival_check_session() for each of them. The endpoint is filled in here; promise_done() frees the result. */
+/* Runs it both ways at 1 kHz and asserts that it behaves alike, leaves nothing in the log, had at least one session,
+ * and survival_check_session() for each of them. The endpoint is filled in here; promise_done() frees the result. */
 struct promise_pair survival_check(struct target target);
 
 /* The same by each of promise_mechanisms in turn. */
