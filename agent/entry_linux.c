@@ -9,6 +9,7 @@
 #include "log.h"
 #include "next_symbol.h"
 #include "pages.h"
+#include "past.h"
 #include "protocol/status.h"
 #include "protocol/system_linux.h"
 #include "slice.h"
@@ -21,6 +22,7 @@
 #include <sys/resource.h>
 
 #define OWN_PREFIX "STACKPIPE_"
+#define ID_DIGITS 32u
 #define PRELOAD "LD_PRELOAD="
 #define FSGSBASE_BIT 2u         /* in AT_HWCAP2; see the kernel's Documentation/arch/x86/x86_64/fsgs.rst */
 
@@ -73,19 +75,31 @@ static unsigned hex_digit(char digit)
     return digit >= 'a' ? (unsigned)(digit - 'a') + 10u : (unsigned)(digit - '0');
 }
 
-/* STACKPIPE_PROCESS=<32 hex digits>:<number>: an earlier program of this process, before its exec, had sessions. */
+/* Takes 32 hexadecimal digits and the colon behind them. */
+static bool take_id(const char **at, uint8_t *id)
+{
+    const char *text = *at;
+    if (strspn(text, "0123456789abcdef") != ID_DIGITS || text[ID_DIGITS] != ':')
+        return false;
+    for (unsigned i = 0; i < ID_DIGITS / 2; i++)
+        id[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    *at += ID_DIGITS + 1;
+    return true;
+}
+
+/* STACKPIPE_PROCESS=<process id>:<last session's id>:<its number>: an earlier program of this process, before its exec,
+ * had sessions. */
 static void read_process(const char *value)
 {
-    uint8_t process_id[16];
+    uint8_t process_id[ID_DIGITS / 2];
+    uint8_t session_id[ID_DIGITS / 2];
     uint64_t number;
-    size_t len = strlen(value);
-    if (len < 34 || strspn(value, "0123456789abcdef") != 32 || value[32] != ':')
+    const char *end = value + strlen(value);
+    if (!take_id(&value, process_id) || !take_id(&value, session_id) ||
+        !spipe_text_take_number(&value, end, 10, &number) || number >= UINT32_MAX)
         return;
-    for (unsigned i = 0; i < 16; i++)
-        process_id[i] = (uint8_t)(hex_digit(value[2 * i]) << 4 | hex_digit(value[2 * i + 1]));
-    const char *at = value + 33;
-    if (spipe_text_take_number(&at, value + len, 10, &number) && number < UINT32_MAX)
-        spipe_greeting_continue(process_id, (uint32_t)number);
+    spipe_greeting_continue(process_id, (uint32_t)number);
+    spipe_past_continue(session_id);
 }
 
 /* Takes the agent's path out of LD_PRELOAD, in place; true when nothing else is left. Its entries are separated by
@@ -273,18 +287,27 @@ __attribute__((destructor(101))) static void leave_last(void)
 
 /* ----------------------------------------------------------------------------------------------------------- exec */
 
+static void add_id(struct spipe_text *text, const uint8_t *id)
+{
+    for (unsigned i = 0; i < ID_DIGITS / 2; i++) {
+        spipe_text_add_hex(text, id[i] >> 4);
+        spipe_text_add_hex(text, id[i] & 15u);
+    }
+    spipe_text_add(text, ":");
+}
+
+/* NULL when there was no session yet. */
 static char *process_entry(void)
 {
-    static char entry[96];
+    static char entry[128];
     struct spipe_text text;
-    const uint8_t *process_id = spipe_greeting_process_id();
+    const uint8_t *session_id = spipe_past_session_id();
+    if (session_id == NULL)
+        return NULL;
     spipe_text_init(&text, entry, sizeof entry);
     spipe_text_add(&text, OWN_PREFIX "PROCESS=");
-    for (unsigned i = 0; i < 16; i++) {
-        spipe_text_add_hex(&text, process_id[i] >> 4);
-        spipe_text_add_hex(&text, process_id[i] & 15u);
-    }
-    spipe_text_add(&text, ":");
+    add_id(&text, spipe_greeting_process_id());
+    add_id(&text, session_id);
     spipe_text_add_number(&text, spipe_greeting_session_number());
     return entry;
 }

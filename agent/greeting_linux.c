@@ -128,6 +128,8 @@ void spipe_greeting_put_hello(struct spipe_session *session)
         .kernel_tick_hz = (uint32_t)(1000000000u / spipe_clock_tick_ns()),
         .origin_ns = session->origin_ns,
         .origin_unix_us = session->origin_unix_us,
+        .previous_session_id = {session->previous.session_id,
+                                session->previous.has_session ? SPIPE_SESSION_ID_LEN : 0},
     };
     if (session->settings.applied.send_arguments && (arguments = spipe_pages_new(sizeof *arguments)) != NULL) {
         hello.argument = arguments->argument;

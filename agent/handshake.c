@@ -32,6 +32,7 @@ void spipe_handshake_init(struct spipe_handshake *handshake)
     const char *folder = environment->temporary_folder[0] == '\0' ? NULL : environment->temporary_folder;
     int status = spipe_endpoint_parse(environment->endpoint, folder, &handshake->endpoint, &message);
     handshake->has_endpoint = status == 0;
+    handshake->is_retry = false;
     if (status < 0) {
         spipe_log("the endpoint cannot be used", message != NULL ? message : spipe_status_message(status));
         memset(&handshake->endpoint, 0, sizeof handshake->endpoint);
@@ -220,7 +221,8 @@ static bool connect_pipe(struct spipe_handshake *handshake)
 {
     int status = spipe_pipe_connect(&handshake->endpoint, CONNECT_MS, &handshake->pipe);
     if (status < 0) {
-        spipe_log("cannot connect", spipe_status_message(status));
+        if (!handshake->is_retry)
+            spipe_log("cannot connect", spipe_status_message(status));
         return false;
     }
     spipe_descriptors_note(&handshake->pipe);

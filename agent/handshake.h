@@ -17,6 +17,7 @@
 struct spipe_handshake {
     struct spipe_endpoint endpoint;
     bool has_endpoint;
+    bool is_retry;                              /* that nobody is there is not worth a word each time */
     struct spipe_pipe pipe;
     struct spipe_message_reader reader;         /* what follows the configuration is in it already */
     struct spipe_arena arena;

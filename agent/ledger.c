@@ -59,6 +59,12 @@ static void restart_slot(struct spipe_slot *slot)
     slot->reported_cpu_ns = slot->cpu_start_ns;
 }
 
+static uint64_t lost_since(const struct spipe_past *previous, uint64_t process_cpu_us)
+{
+    return previous->has_account && process_cpu_us > previous->process_cpu_us ? process_cpu_us - previous->process_cpu_us
+                                                                              : 0;
+}
+
 void spipe_ledger_begin(struct spipe_session *session)
 {
     ended_count = 0;
@@ -70,11 +76,13 @@ void spipe_ledger_begin(struct spipe_session *session)
     }
     uint64_t agent_user_us;
     uint64_t agent_system_us;
+    uint64_t watcher_us = spipe_sampler_own_cpu_ns() / 1000u;
     spipe_clock_process_cpu(&session->start_user_us, &session->start_system_us);
     spipe_clock_self_cpu(&agent_user_us, &agent_system_us);
     session->start_user_us -= agent_user_us;
-    session->start_system_us -= agent_system_us;
-    session->start_agent_us = agent_user_us + agent_system_us;
+    session->start_system_us -= agent_system_us + watcher_us;
+    session->start_agent_us = agent_user_us + agent_system_us + watcher_us;
+    session->lost_between_us = lost_since(&session->previous, session->start_user_us + session->start_system_us);
 }
 
 static uint64_t *cause_of(struct spipe_session *session, struct spipe_slot *slot)
@@ -235,6 +243,8 @@ static void put(struct spipe_session *session, const struct spipe_thread_ledger 
         .unwind_faults = (uint32_t)totals.unwind_faults,
         .sleeps_cut_short = (uint32_t)totals.sleeps_cut_short,
         .unix_us = spipe_clock_real_ns() / 1000u,
+        .previous_attempted = session->previous.has_account ? session->previous.attempted : 0,
+        .lost_between = session->lost_between_us * 1000u / session->period_ns,
     };
     fill_process_cpu(session, &ledger);
     struct spipe_record record = {.kind = SPIPE_RECORD_LEDGER, .ledger = ledger};
@@ -293,4 +303,24 @@ void spipe_ledger_end_slot(struct spipe_session *session, struct spipe_slot *slo
 uint64_t spipe_ledger_dropped(const struct spipe_session *session)
 {
     return totals_of(session).dropped + session->unknown_cpu_reported;
+}
+
+uint64_t spipe_ledger_attempted(struct spipe_session *session)
+{
+    struct spipe_thread_ledger unknown;
+    uint64_t attempted = session->ended.sent + session->ended.dropped;
+    put_unknown(session, &unknown);
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        const struct spipe_slot *slot = spipe_slot_get(i);
+        if (spipe_slot_is_in_use(slot))
+            attempted += read64(&slot->attempted) + dropped_without_source(slot);
+    }
+    return attempted + unknown.attempted;
+}
+
+uint64_t spipe_ledger_process_cpu_us(struct spipe_session *session)
+{
+    struct spipe_ledger ledger = {0};
+    fill_process_cpu(session, &ledger);
+    return session->start_user_us + session->start_system_us + ledger.process_user_us + ledger.process_system_us;
 }

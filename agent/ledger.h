@@ -25,4 +25,10 @@ void spipe_ledger_end_slot(struct spipe_session *session, struct spipe_slot *slo
 /* All samples dropped in this session, in periods. */
 uint64_t spipe_ledger_dropped(const struct spipe_session *session);
 
+/* All periods that were asked for in it, of all threads. */
+uint64_t spipe_ledger_attempted(struct spipe_session *session);
+
+/* The process's CPU time since it began, without the agent's own threads, as far as the session knows it. */
+uint64_t spipe_ledger_process_cpu_us(struct spipe_session *session);
+
 #endif

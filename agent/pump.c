@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pump.h"
 
+#include "backoff.h"
 #include "clock.h"
 #include "commands.h"
 #include "control.h"
@@ -39,8 +40,8 @@
  * function) before a stack needs them; larger ones wait for that. */
 #define EARLY_TABLES_NS (20 * NS_PER_MS)
 #define EARLY_TABLE_HEADER (128u * 1024u)
-#define RECONNECT_FIRST_MS 100u
-#define RECONNECT_LAST_MS 5000u
+/* A host that was there for less than this is not come back to at once. */
+#define LASTING_NS (10000 * NS_PER_MS)
 
 struct pump {
     struct spipe_session session;
@@ -49,6 +50,7 @@ struct pump {
     const char *goodbye_text;
     bool is_over;                   /* this session */
     bool may_reconnect;
+    struct spipe_backoff backoff;
     uint32_t wait_ms;
     uint64_t early_tables_ns;
     uint64_t next_ledger_ns;
@@ -115,6 +117,7 @@ static void restart_session(struct spipe_session *session)
     session->stack_ids = stack_ids;
     session->weave = weave;
     session->settings.applied.token = "";
+    spipe_past_tell(session);
     if (intern != NULL)
         spipe_intern_reset(intern);
     spipe_marks_reset();
@@ -161,6 +164,7 @@ static bool begin_session(struct spipe_session *session)
     }
     spipe_threads_scan(session, (int)atomic_load(&spipe_control.pump.tid));
     spipe_ledger_begin(session);
+    spipe_past_note_begin(session);
     if (!session->is_held)
         spipe_sampling_start(session);
     set_times(session);
@@ -443,23 +447,49 @@ static void run_session(void)
     spipe_pump_finish();
 }
 
-static void wait_before_retry(uint32_t *wait_ms)
+/* Meanwhile nobody is to wait for an answer of ours. False when it is to leave. */
+static bool pause_for(uint32_t pause_ms)
 {
-    spipe_futex_wait(&spipe_control.requests, 0, *wait_ms * NS_PER_MS);
-    *wait_ms = *wait_ms * 2 > RECONNECT_LAST_MS ? RECONNECT_LAST_MS : *wait_ms * 2;
+    uint64_t end_ns = spipe_clock_monotonic_ns() + pause_ms * NS_PER_MS;
+    for (uint64_t now_ns; (now_ns = spipe_clock_monotonic_ns()) < end_ns;) {
+        uint32_t requests = atomic_load(&spipe_control.requests);
+        if (requests & SPIPE_REQUEST_MOVE_SIGNAL)
+            (void)spipe_signals_take();
+        spipe_control_done(requests & ~(uint32_t)SPIPE_REQUEST_LEAVE);
+        spipe_futex_wait(&spipe_control.requests, 0, end_ns - now_ns);
+        if (is_told_to_leave())
+            return false;
+    }
+    return true;
 }
 
-/* Looks for the host again for as long as it asked, after a connection that was lost. */
+/* Looks for the host again for as long as it asked, after a connection that was lost. Descriptors that were inherited
+ * cannot be opened again, and may be somebody else's by now. */
 static bool connect_again(uint32_t reconnect_ms)
 {
     uint64_t end_ns = spipe_clock_monotonic_ns() + reconnect_ms * NS_PER_MS;
-    uint32_t wait_ms = RECONNECT_FIRST_MS;
-    while (!is_told_to_leave() && spipe_clock_monotonic_ns() < end_ns) {
+    if (pump.handshake.endpoint.kind == SPIPE_ENDPOINT_DESCRIPTORS)
+        return false;
+    pump.handshake.is_retry = true;
+    while (spipe_clock_monotonic_ns() < end_ns && pause_for(spipe_backoff_next_ms(&pump.backoff))) {
         if (spipe_handshake_run(&pump.handshake))
             return true;
-        wait_before_retry(&wait_ms);
     }
+    spipe_log("the host has not come back", NULL);
     return false;
+}
+
+static bool was_lost(const struct spipe_session *session)
+{
+    return (session->failure != 0 || pump.goodbye == SPIPE_GOODBYE_AGENT_FAILED) && pump.may_reconnect &&
+           session->settings.applied.reconnect_ms > 0 && !is_told_to_leave();
+}
+
+static uint64_t make_seed(void)
+{
+    uint64_t seed;
+    memcpy(&seed, spipe_greeting_process_id(), sizeof seed);
+    return seed;
 }
 
 const struct spipe_endpoint *spipe_pump_prepare(void)
@@ -491,6 +521,7 @@ bool spipe_pump_round(void)
 void spipe_pump_finish(void)
 {
     finish_session(&pump.session);
+    spipe_past_note_end(&pump.session);
     close_session(&pump.session);
 }
 
@@ -500,14 +531,14 @@ void spipe_pump_run(void *unused)
     atomic_store(&spipe_control.has_hidden, spipe_descriptors_hide(spipe_pump_prepare()) ? 1 : 2);
     spipe_futex_wake(&spipe_control.has_hidden);
     spipe_greeting_init();
+    spipe_backoff_init(&pump.backoff, make_seed());
 
     bool is_connected = spipe_pump_connect();
     while (is_connected) {
         run_session();
-        uint32_t reconnect_ms = pump.session.settings.applied.reconnect_ms;
-        bool was_lost = pump.session.failure != 0 || pump.goodbye == SPIPE_GOODBYE_AGENT_FAILED;
-        is_connected = was_lost && pump.may_reconnect && reconnect_ms > 0 && !is_told_to_leave() &&
-                       connect_again(reconnect_ms);
+        if (spipe_clock_monotonic_ns() - pump.session.origin_ns > LASTING_NS)
+            spipe_backoff_reset(&pump.backoff);
+        is_connected = was_lost(&pump.session) && connect_again(pump.session.settings.applied.reconnect_ms);
     }
     settle();
     spipe_control_done(UINT32_MAX);

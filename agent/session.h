@@ -8,6 +8,7 @@
 
 #include "intern.h"
 #include "outbox.h"
+#include "past.h"
 #include "sampler.h"
 #include "settings.h"
 #include "slot.h"
@@ -48,7 +49,7 @@ struct spipe_session {
     bool is_held;                       /* waits for a `configure` */
     int failure;                        /* a status that ended the session, or 0 */
 
-    uint8_t session_id[16];
+    uint8_t session_id[SPIPE_SESSION_ID_LEN];
     uint32_t session_number;
     uint32_t checkpoint_number;
     uint64_t origin_ns;
@@ -56,6 +57,8 @@ struct spipe_session {
     uint64_t start_user_us;             /* the process's CPU time at the session's start */
     uint64_t start_system_us;
     uint64_t start_agent_us;
+    struct spipe_past previous;         /* the process's session before this one */
+    uint64_t lost_between_us;           /* CPU time of the process between the two */
 
     uint32_t last_thread_id;
     uint32_t last_image_id;

@@ -112,7 +112,8 @@ static int decode_refusal(const Stackpipe__V1__Refusal *from, struct spipe_refus
 
 static int decode_hello(const Stackpipe__V1__Hello *from, struct spipe_hello *to)
 {
-    if (!has_size(from->session_id, ID_LEN) || !has_size(from->process_id, ID_LEN)) {
+    if (!has_size(from->session_id, ID_LEN) || !has_size(from->process_id, ID_LEN) ||
+        !has_size(from->previous_session_id, ID_LEN)) {
         return SPIPE_E_FORMAT;
     }
     *to = (struct spipe_hello){
@@ -136,6 +137,7 @@ static int decode_hello(const Stackpipe__V1__Hello *from, struct spipe_hello *to
         .origin_unix_us = from->origin_unix_us,
         .capability = (const char *const *)from->capability,
         .capability_count = from->n_capability,
+        .previous_session_id = view(from->previous_session_id),
     };
     return SPIPE_OK;
 }
@@ -372,6 +374,8 @@ static int decode_ledger(const Stackpipe__V1__Ledger *from, struct spipe_ledger 
         .unix_us = from->unix_us,
         .process_user_us = from->process_user_us,
         .process_system_us = from->process_system_us,
+        .previous_attempted = from->previous_attempted,
+        .lost_between = from->lost_between,
     };
     return SPIPE_OK;
 }

@@ -140,6 +140,7 @@ static int encode_hello(const struct spipe_hello *from, struct job *job)
     to.origin_unix_us = from->origin_unix_us;
     to.n_capability = from->capability_count;
     to.capability = borrow_texts(job, from->capability, from->capability_count);
+    to.previous_session_id = borrow_bytes(from->previous_session_id);
     return append_agent_message(&message, job);
 }
 
@@ -334,6 +335,8 @@ static int encode_ledger(const struct spipe_ledger *from, struct job *job)
     to.unix_us = from->unix_us;
     to.process_user_us = from->process_user_us;
     to.process_system_us = from->process_system_us;
+    to.previous_attempted = from->previous_attempted;
+    to.lost_between = from->lost_between;
     return append_agent_message(&message, job);
 }
 

@@ -114,6 +114,7 @@ struct spipe_hello {
     uint64_t origin_unix_us;
     const char *const *capability;
     size_t capability_count;
+    struct spipe_bytes previous_session_id;
 };
 
 enum spipe_source_kind {
@@ -259,6 +260,8 @@ struct spipe_ledger {
     uint64_t unix_us;
     uint64_t process_user_us;
     uint64_t process_system_us;
+    uint64_t previous_attempted;
+    uint64_t lost_between;
 };
 
 struct spipe_strings {

@@ -13,6 +13,7 @@ endfunction()
 set(flow_doubles pipe_memory.c clock_fake.c sampler_fake.c agent_stream.c)
 
 spipe_add_agent_test(test_handler)
+spipe_add_agent_test(test_backoff)
 spipe_add_agent_test(test_ring)
 spipe_add_agent_test(test_slot)
 spipe_add_agent_test(test_slice)

@@ -181,6 +181,19 @@ static void read_checkpoint(struct agent_stream *stream, const struct spipe_chec
         stream->thread[i].thread_id = 0;
 }
 
+static void keep_id(uint8_t *to, struct spipe_bytes id)
+{
+    if (id.len == 16)
+        memcpy(to, id.data, id.len);
+}
+
+static void take_hello(struct agent_stream *stream, const struct spipe_hello *hello)
+{
+    stream->hello = *hello;
+    keep_id(stream->session_id, hello->session_id);
+    keep_id(stream->previous_session_id, hello->previous_session_id);
+}
+
 static void read_record(struct agent_stream *stream, const struct spipe_record *record)
 {
     assert_int_equal(stream->count[SPIPE_RECORD_GOODBYE], 0);
@@ -188,7 +201,7 @@ static void read_record(struct agent_stream *stream, const struct spipe_record *
     stream->count[record->kind]++;
     switch (record->kind) {
     case SPIPE_RECORD_REFUSAL: keep_text(stream->last_text, record->refusal.text); break;
-    case SPIPE_RECORD_HELLO: stream->hello = record->hello; break;
+    case SPIPE_RECORD_HELLO: take_hello(stream, &record->hello); break;
     case SPIPE_RECORD_APPLIED: read_applied(stream, &record->applied); break;
     case SPIPE_RECORD_SAMPLES: read_samples(stream, &record->samples); break;
     case SPIPE_RECORD_STACKS: read_stacks(stream, &record->stacks); break;

@@ -36,6 +36,8 @@ struct agent_stream {
     struct spipe_thread_ledger unknown; /* the last account of threads that have no id */
     struct spipe_ledger ledger;         /* the last one, without its threads */
     struct spipe_hello hello;           /* its numbers */
+    uint8_t session_id[16];
+    uint8_t previous_session_id[16];    /* all 0: none */
     struct spipe_applied applied;       /* the last one's numbers */
     struct spipe_unmet unmet[4];
     struct spipe_command_result result[AGENT_STREAM_RESULTS];

@@ -139,6 +139,7 @@ static void make_hello(struct record_kit_random *random, struct spipe_arena *are
         .origin_ns = number(random, 64),
         .origin_unix_us = number(random, 64),
         .capability_count = count(random),
+        .previous_session_id = bytes(random, 16, arena),
     };
     to->argument = texts(random, to->argument_count, arena);
     to->capability = texts(random, to->capability_count, arena);
@@ -262,6 +263,8 @@ static void make_ledger(struct record_kit_random *random, struct spipe_arena *ar
         .unix_us = number(random, 64),
         .process_user_us = number(random, 64),
         .process_system_us = number(random, 64),
+        .previous_attempted = number(random, 64),
+        .lost_between = number(random, 64),
     };
 }
 
@@ -452,6 +455,7 @@ static void same_hello(const struct spipe_hello *a, const struct spipe_hello *b)
     SAME(origin_unix_us);
     SAME(capability_count);
     assert_same_texts(a->capability, b->capability, a->capability_count);
+    SAME_BYTES(previous_session_id);
 }
 
 static void same_source(const struct spipe_source *a, const struct spipe_source *b)
@@ -580,6 +584,8 @@ static void same_ledger(const struct spipe_ledger *a, const struct spipe_ledger 
     SAME(unix_us);
     SAME(process_user_us);
     SAME(process_system_us);
+    SAME(previous_attempted);
+    SAME(lost_between);
 }
 
 static void same_markers(const struct spipe_markers *a, const struct spipe_markers *b)

@@ -63,12 +63,25 @@ void records_add_raw(struct records *records, const void *bytes, size_t len)
     records->len += len;
 }
 
-void records_begin(struct records *records, uint8_t number)
+static void begin(struct records *records, uint8_t number)
 {
     memset(records->session_id, number, sizeof records->session_id);
     records_add_raw(records, spipe_preface, SPIPE_PREFACE_LEN);
     records_hello(records);
     records_applied(records, RECORDS_PERIOD_NS);
+}
+
+void records_begin(struct records *records, uint8_t number)
+{
+    records->has_previous = false;
+    begin(records, number);
+}
+
+void records_begin_after(struct records *records, uint8_t number, uint8_t previous_number)
+{
+    memset(records->previous_session_id, previous_number, sizeof records->previous_session_id);
+    records->has_previous = true;
+    begin(records, number);
 }
 
 void records_hello(struct records *records)
@@ -86,6 +99,8 @@ void records_hello(struct records *records)
         .cpu_model = "",
         .cpu_count = 2,
         .origin_ns = (uint64_t)records->session_id[0] * SECOND_NS,
+        .previous_session_id = {records->previous_session_id,
+                                records->has_previous ? sizeof records->previous_session_id : 0},
     };
     records_add(records, &record);
 }

@@ -21,6 +21,8 @@ struct records {
     void *scratch;
     size_t last; /* where the last unit begins */
     uint8_t session_id[16];
+    uint8_t previous_session_id[16];
+    bool has_previous;
 };
 
 void records_init(struct records *records);
@@ -34,6 +36,8 @@ void records_add_raw(struct records *records, const void *bytes, size_t len);
 
 /* Preface, Hello and Applied of session `number`: its id bytes are all `number`, and its origin is `number` seconds. */
 void records_begin(struct records *records, uint8_t number);
+/* The same, for a session that names the one of another number as the one before it. */
+void records_begin_after(struct records *records, uint8_t number, uint8_t previous_number);
 void records_hello(struct records *records);
 void records_applied(struct records *records, uint32_t weight_quantum);
 

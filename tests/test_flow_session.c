@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/control.h"
 #include "agent/marks.h"
 #include "agent/pump.h"
@@ -659,6 +660,34 @@ static void test_a_second_session_of_the_process_starts_from_nothing(void **stat
     agent_stream_assert_closed(stream);
 }
 
+/* 3 + 4 ticks of which the host gets 3 at the most; then 60 ms without a host. */
+static void test_a_session_after_a_lost_one_names_it_and_says_what_was_lost(void **state)
+{
+    (void)state;
+    uint8_t first_id[16];
+    flow_begin_plainly();
+    struct spipe_slot *slot = flow_own_slot();
+    assert_true(flow_sample(slot, 1, 5, 3));
+    assert_true(flow_round());
+    memcpy(first_id, flow_read()->session_id, sizeof first_id);
+    pipe_memory_set_faults(&flow_pipe,
+                           (struct pipe_memory_faults){.break_after = pipe_memory_written(&flow_pipe).len});
+    assert_true(flow_sample(slot, 1, 5, 4));
+    assert_false(flow_round());
+    flow_finish();
+    clock_fake_set_cpu(slot->tid, spipe_clock_thread_cpu_ns(slot->tid) + 60 * MS);
+
+    flow_pipe = pipe_memory_new();
+    pipe_memory_offer_connection(flow_pipe);
+    flow_begin_plainly();
+    flow_finish();
+    const struct agent_stream *stream = flow_read();
+    assert_memory_equal(stream->previous_session_id, first_id, sizeof first_id);
+    assert_memory_not_equal(stream->session_id, first_id, sizeof first_id);
+    assert_int_equal(stream->ledger.previous_attempted, 7);
+    assert_int_equal(stream->ledger.lost_between, 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, flow_set_up, flow_tear_down)
 
 int main(void)
@@ -699,6 +728,7 @@ int main(void)
         TEST(test_a_host_that_goes_away_ends_the_session),
         TEST(test_the_end_of_the_hosts_words_does_not_end_the_session),
         TEST(test_a_second_session_of_the_process_starts_from_nothing),
+        TEST(test_a_session_after_a_lost_one_names_it_and_says_what_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

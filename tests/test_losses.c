@@ -13,8 +13,8 @@
 /* A summary that has lost so many samples to the full ring and to blocked signals. */
 static struct spipe_summary make_summary(uint64_t ring_full, uint64_t blocked)
 {
-    static const char *const names[SPIPE_SUMMARY_DROP_CAUSES] = {"ring_full", "pipe_full", "paused", "no_slot",
-                                                                 "in_agent",  "blocked",   "other"};
+    static const char *const names[SPIPE_SUMMARY_DROP_CAUSES] = {
+        "ring_full", "pipe_full", "paused", "no_slot", "in_agent", "blocked", "other", "connection", "no_host"};
     struct spipe_summary summary = {.dropped_total = ring_full + blocked};
     for (size_t i = 0; i < SPIPE_SUMMARY_DROP_CAUSES; i++) {
         summary.dropped[i].name = names[i];

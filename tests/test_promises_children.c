@@ -70,6 +70,7 @@ static void test_program_that_executes_itself_carries_the_agent_along(void **sta
     assert_int_equal(pair.session->session_number, 1);
     assert_int_equal(second->session_number, 2);
     assert_memory_equal(second->process_id, pair.session->process_id, sizeof second->process_id);
+    assert_memory_equal(second->previous_session_id, pair.session->session_id, sizeof second->previous_session_id);
     assert_true(capture_session_is_sound(second));
     assert_int_equal(second->goodbye, SPIPE_GOODBYE_TARGET_EXITS);
     promise_done(&pair);

@@ -149,6 +149,75 @@ static void test_ledgers_of_all_sessions_are_summed(void **state)
     assert_string_equal(fixture->summary.gap[0].name, "threads without a slot");
 }
 
+/* The last Ledger of a session, as the one that follows a lost one. */
+static void add_ledger_after(struct fixture *fixture, uint64_t previous_attempted, uint64_t lost_between)
+{
+    struct spipe_record record = {.kind = SPIPE_RECORD_LEDGER};
+    record.ledger =
+        (struct spipe_ledger){.time = 9000, .previous_attempted = previous_attempted, .lost_between = lost_between};
+    records_add(&fixture->records, &record);
+}
+
+static void assert_ledger_closes(const struct spipe_summary *summary)
+{
+    uint64_t accounted = summary->sent + summary->pending;
+    for (size_t i = 0; i < SPIPE_SUMMARY_DROP_CAUSES; i++) {
+        accounted += summary->dropped[i].count;
+    }
+    assert_int_equal(summary->attempted, accounted);
+    assert_int_equal(summary->attempted - summary->sent - summary->pending, summary->dropped_total);
+}
+
+/* Of 12 ticks in the first session 1 was dropped by the last Ledger, 2 arrived before it and 1 behind it. */
+static void test_a_lost_connection_and_the_time_without_a_host_are_losses_by_cause(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct spipe_summary *summary = &fixture->summary;
+    records_sample(&fixture->records, 1, 1, 1000);
+    records_sample(&fixture->records, 1, 3, 2000);
+    records_ledger(&fixture->records, 1, 2, 1, 5000);
+    records_sample(&fixture->records, 1, 3, 6000);
+    records_begin_after(&fixture->records, 2, 1);
+    records_define(&fixture->records);
+    records_sample(&fixture->records, 1, 1, 1000);
+    records_ledger(&fixture->records, 1, 1, 0, 5000);
+    add_ledger_after(fixture, 12, 30);
+    records_goodbye(&fixture->records, SPIPE_GOODBYE_TARGET_EXITS);
+    summarise(fixture, 0);
+    assert_string_equal(summary->dropped[7].name, "connection");
+    assert_int_equal(summary->dropped[7].count, 12 - 3 - 1);
+    assert_string_equal(summary->dropped[8].name, "no_host");
+    assert_int_equal(summary->dropped[8].count, 30);
+    assert_int_equal(summary->attempted, 12 + 1 + 30);
+    assert_int_equal(summary->sent, 4);
+    assert_int_equal(summary->pending, 0);
+    assert_ledger_closes(summary);
+}
+
+static void test_a_lost_session_of_another_capture_is_not_accounted_for_here(void **state)
+{
+    struct fixture *fixture = *state;
+    records_clear(&fixture->records);
+    records_begin_after(&fixture->records, 2, 1);
+    records_define(&fixture->records);
+    add_ledger_after(fixture, 1000, 5);
+    summarise(fixture, 0);
+    assert_int_equal(fixture->summary.dropped_total, 5);
+    assert_int_equal(fixture->summary.attempted, 5);
+}
+
+static void test_numbers_that_cannot_be_still_close(void **state)
+{
+    struct fixture *fixture = *state;
+    records_sample(&fixture->records, 1, 1, 1000);
+    records_ledger(&fixture->records, 1, 1, 1, 5000);
+    records_begin_after(&fixture->records, 2, 1);
+    add_ledger_after(fixture, 1, 0);
+    summarise(fixture, 0);
+    assert_int_equal(fixture->summary.dropped[7].count, 0);
+    assert_ledger_closes(&fixture->summary);
+}
+
 static void test_a_cut_capture_says_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -232,6 +301,9 @@ int main(void)
         TEST(test_stacks_are_counted_by_how_they_end),
         TEST(test_functions_are_places_without_names_and_the_largest_come_first),
         TEST(test_ledgers_of_all_sessions_are_summed),
+        TEST(test_a_lost_connection_and_the_time_without_a_host_are_losses_by_cause),
+        TEST(test_a_lost_session_of_another_capture_is_not_accounted_for_here),
+        TEST(test_numbers_that_cannot_be_still_close),
         TEST(test_a_cut_capture_says_so),
         TEST(test_a_damaged_capture_says_so),
         TEST(test_the_json_holds_what_scripts_rely_on),

@@ -160,14 +160,21 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
+static void copy_id(uint8_t to[16], struct spipe_bytes id)
+{
+    if (id.len == 16)
+        memcpy(to, id.data, id.len);
+}
+
 static void take_hello(struct capture_session *session, const struct spipe_hello *hello)
 {
     session->has_hello = true;
     session->session_number = hello->session_number;
     session->pid = hello->pid;
     copy_text(session->executable, sizeof session->executable, hello->executable);
-    if (hello->process_id.len == sizeof session->process_id)
-        memcpy(session->process_id, hello->process_id.data, sizeof session->process_id);
+    copy_id(session->process_id, hello->process_id);
+    copy_id(session->session_id, hello->session_id);
+    copy_id(session->previous_session_id, hello->previous_session_id);
 }
 
 static void take_applied(struct capture_session *session, const struct spipe_applied *applied)

@@ -29,6 +29,8 @@ struct capture_session {
     char mechanism[32];
     char executable[256];
     uint8_t process_id[16];
+    uint8_t session_id[16];
+    uint8_t previous_session_id[16]; /* all 0: none */
     uint32_t session_number;
     uint32_t pid;
     uint32_t period_us;

@@ -34,6 +34,7 @@ static void dump_hello(struct spipe_dump_writer *writer, const struct spipe_hell
     UNSIGNED(hello, origin_ns);
     UNSIGNED(hello, origin_unix_us);
     spipe_dump_writer_texts(writer, "capability", hello->capability, hello->capability_count);
+    BYTES(hello, previous_session_id);
 }
 
 static void dump_configuration(struct spipe_dump_writer *writer, const struct spipe_configuration *configuration)
@@ -182,6 +183,8 @@ static void dump_ledger(struct spipe_dump_writer *writer, const struct spipe_led
     UNSIGNED(ledger, unix_us);
     UNSIGNED(ledger, process_user_us);
     UNSIGNED(ledger, process_system_us);
+    UNSIGNED(ledger, previous_attempted);
+    UNSIGNED(ledger, lost_between);
 }
 
 static void dump_strings(struct spipe_dump_writer *writer, const struct spipe_strings *strings)

@@ -17,6 +17,8 @@ const char *spipe_losses_cause_words(const char *name)
         {"in_agent", "the agent itself was running"},
         {"blocked", "threads kept the signal blocked"},
         {"other", "other reasons"},
+        {"connection", "the connection was lost"},
+        {"no_host", "there was no host"},
     };
     for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
         if (strcmp(causes[i].name, name) == 0) {

@@ -123,7 +123,8 @@ struct spipe_store_session {
     bool is_over;     /* Goodbye, cut, or followed by another session */
     uint64_t last_ns; /* the last time that any of its records named */
     uint32_t checkpoint_count;
-    uint64_t samples; /* of all sources */
+    uint64_t samples;    /* of all sources */
+    uint64_t cpu_weight; /* of its CPU samples, in quanta: the ticks that have arrived */
 };
 
 /* Samples that lie next to each other in memory. Each column has `count` entries. */

@@ -197,6 +197,9 @@ int store_add_samples(struct spipe_store *store, const struct spipe_samples *sam
         spipe_column_publish(column[i], count);
     }
     store_session(store)->samples += samples->sample_count;
+    if (spipe_store_get_source(store, source)->kind == SPIPE_SOURCE_CPU) {
+        store_session(store)->cpu_weight += sum_weights(samples, 0, samples->sample_count);
+    }
     return SPIPE_OK;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer-stub/host/summary.h"
 
+#include "viewer-stub/host/lost_sessions.h"
+
 #include "protocol/status.h"
 
 #include <stdio.h>
@@ -8,6 +10,9 @@
 #include <string.h>
 
 #define NAME_MAX_LEN 512
+/* Where the causes stand that no Ledger of a thread names. */
+#define CAUSE_CONNECTION 7
+#define CAUSE_NO_HOST    8
 
 static uint64_t add(uint64_t a, uint64_t b)
 {
@@ -24,25 +29,44 @@ static uint64_t us_to_ns(uint64_t us)
 
 static void name_drops(struct spipe_summary *summary)
 {
-    static const char *const name[SPIPE_SUMMARY_DROP_CAUSES] = {"ring_full", "pipe_full", "paused", "no_slot",
-                                                                "in_agent",  "blocked",   "other"};
+    static const char *const name[SPIPE_SUMMARY_DROP_CAUSES] = {"ring_full", "pipe_full", "paused",     "no_slot", "in_agent",
+                                                                "blocked",   "other",     "connection", "no_host"};
     for (size_t i = 0; i < SPIPE_SUMMARY_DROP_CAUSES; i++) {
         summary->dropped[i].name = name[i];
     }
 }
 
+static void add_drop(struct spipe_summary *summary, size_t cause, uint64_t count)
+{
+    summary->dropped[cause].count = add(summary->dropped[cause].count, count);
+    summary->dropped_total = add(summary->dropped_total, count);
+}
+
 static void add_thread_ledger(struct spipe_summary *summary, const struct spipe_thread_ledger *ledger)
 {
-    const uint64_t count[SPIPE_SUMMARY_DROP_CAUSES] = {
-        ledger->dropped_ring_full, ledger->dropped_pipe_full, ledger->dropped_paused, ledger->dropped_no_slot,
-        ledger->dropped_in_agent,  ledger->dropped_blocked,   ledger->dropped_other};
+    const uint64_t count[] = {ledger->dropped_ring_full, ledger->dropped_pipe_full, ledger->dropped_paused,
+                              ledger->dropped_no_slot,   ledger->dropped_in_agent,  ledger->dropped_blocked,
+                              ledger->dropped_other};
     summary->attempted = add(summary->attempted, ledger->attempted);
     summary->sent = add(summary->sent, ledger->sent);
     summary->pending = add(summary->pending, ledger->pending);
-    for (size_t i = 0; i < SPIPE_SUMMARY_DROP_CAUSES; i++) {
-        summary->dropped[i].count = add(summary->dropped[i].count, count[i]);
-        summary->dropped_total = add(summary->dropped_total, count[i]);
+    for (size_t i = 0; i < sizeof count / sizeof count[0]; i++) {
+        add_drop(summary, i, count[i]);
     }
+}
+
+static int add_lost_sessions(const struct spipe_store *store, struct spipe_summary *summary)
+{
+    struct spipe_lost_sessions lost;
+    int status = spipe_lost_sessions_count(store, &lost);
+    if (status == SPIPE_OK) {
+        summary->attempted = add(summary->attempted, add(lost.attempted, lost.no_host));
+        summary->sent = add(summary->sent, lost.sent);
+        summary->pending -= lost.pending;
+        add_drop(summary, CAUSE_CONNECTION, lost.connection);
+        add_drop(summary, CAUSE_NO_HOST, lost.no_host);
+    }
+    return status;
 }
 
 static uint32_t larger(uint32_t a, uint32_t b)
@@ -294,6 +318,7 @@ int spipe_summary_init(const struct spipe_store *store, const struct spipe_namin
     add_sessions(store, &summary);
     note_end(store, end, &summary);
     int status = add_threads(store, &summary);
+    status = status != 0 ? status : add_lost_sessions(store, &summary);
     status = status != 0 ? status : spipe_fold_init(store, NULL, false, &fold);
     if (status == SPIPE_OK) {
         add_stacks(store, &fold, &summary);

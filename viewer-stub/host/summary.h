@@ -18,12 +18,13 @@
 extern "C" {
 #endif
 
-#define SPIPE_SUMMARY_DROP_CAUSES 7
+#define SPIPE_SUMMARY_DROP_CAUSES 9
 /* Stand-ins of this version by number, the last place for numbers that are not known. */
 #define SPIPE_SUMMARY_STAND_INS (SPIPE_STAND_IN_KERNEL + 2)
 
 struct spipe_summary_drop {
-    const char *name; /* "ring_full", "pipe_full", "paused", "no_slot", "in_agent", "blocked", "other" */
+    const char *name; /* "ring_full", "pipe_full", "paused", "no_slot", "in_agent", "blocked", "other", "connection",
+                         "no_host" */
     uint64_t count;
 };
 
