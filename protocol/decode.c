@@ -323,6 +323,7 @@ static struct spipe_thread_ledger convert_thread_ledger(const Stackpipe__V1__Thr
 {
     return (struct spipe_thread_ledger){
         .thread_id = from->thread_id,
+        .source_id = from->source_id,
         .attempted = from->attempted,
         .sent = from->sent,
         .pending = from->pending,

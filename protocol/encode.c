@@ -297,6 +297,7 @@ static void convert_thread_ledger(const struct spipe_thread_ledger *from, Stackp
 {
     stackpipe__v1__thread_ledger__init(to);
     to->thread_id = from->thread_id;
+    to->source_id = from->source_id;
     to->attempted = from->attempted;
     to->sent = from->sent;
     to->pending = from->pending;

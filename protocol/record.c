@@ -35,6 +35,7 @@ static const char *const stand_ins[] = {
     [SPIPE_STAND_IN_IN_AGENT] = "in the agent",
     [SPIPE_STAND_IN_GENERATED_CODE] = "generated code",
     [SPIPE_STAND_IN_KERNEL] = "kernel",
+    [SPIPE_STAND_IN_NOT_SEEN] = "stack not seen",
 };
 
 static const char *const goodbye_reasons[] = {

@@ -185,7 +185,8 @@ enum spipe_stand_in {
     SPIPE_STAND_IN_NO_PROGRESS = 6,
     SPIPE_STAND_IN_IN_AGENT = 7,
     SPIPE_STAND_IN_GENERATED_CODE = 8,
-    SPIPE_STAND_IN_KERNEL = 9
+    SPIPE_STAND_IN_KERNEL = 9,
+    SPIPE_STAND_IN_NOT_SEEN = 10
 };
 
 struct spipe_frames {
@@ -229,9 +230,10 @@ struct spipe_threads {
     size_t gone_count;
 };
 
-/* For each thread: attempted = sent + pending + the drops. */
+/* For each thread and source: attempted = sent + pending + the drops. */
 struct spipe_thread_ledger {
     uint32_t thread_id;
+    uint32_t source_id;         /* 0: the CPU source */
     uint64_t attempted;
     uint64_t sent;
     uint64_t pending;

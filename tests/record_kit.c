@@ -564,6 +564,7 @@ static void same_thread_ledger(const struct spipe_thread_ledger *a, const struct
     SAME(dropped_in_agent);
     SAME(dropped_blocked);
     SAME(dropped_other);
+    SAME(source_id);
 }
 
 static void same_ledger(const struct spipe_ledger *a, const struct spipe_ledger *b)

@@ -119,6 +119,23 @@ void records_applied(struct records *records, uint32_t weight_quantum)
     records_add(records, &record);
 }
 
+void records_applied_wall(struct records *records)
+{
+    struct spipe_source source[] = {
+        {1, SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS, RECORDS_PERIOD_NS, "thread-cpu-timer", true},
+        {2, SPIPE_SOURCE_WALL, SPIPE_UNIT_NANOSECONDS, RECORDS_WALL_NS, "thread-state", false}};
+    struct spipe_record record = {.kind = SPIPE_RECORD_APPLIED};
+    record.applied = (struct spipe_applied){
+        .configuration = {.token = "",
+                          .cpu_period_us = RECORDS_PERIOD_NS / 1000,
+                          .wall_period_us = RECORDS_WALL_NS / 1000},
+        .time_quantum_ns = 1000,
+        .source = source,
+        .source_count = 2,
+    };
+    records_add(records, &record);
+}
+
 void records_thread(struct records *records, uint32_t thread_id, uint32_t tid, const char *name)
 {
     struct spipe_thread thread = {thread_id, tid, name, 0};
@@ -180,6 +197,25 @@ void records_ledger(struct records *records, uint32_t thread_id, uint64_t sent, 
                                           .agent_cpu_us = 7,
                                           .process_user_us = thread.cpu_us,
                                           .process_system_us = 500};
+    records_add(records, &record);
+}
+
+void records_wall_sample(struct records *records, uint32_t thread_id, uint32_t stack_id, uint32_t weight,
+                         enum spipe_state state, uint64_t time)
+{
+    uint32_t one = 1;
+    uint32_t zero = 0;
+    uint32_t number = (uint32_t)state;
+    struct spipe_record record = {.kind = SPIPE_RECORD_SAMPLES};
+    record.samples = (struct spipe_samples){2, time, &thread_id, &one, 1, &zero, &stack_id, &weight, &number, 1};
+    records_add(records, &record);
+}
+
+void records_wall_ledger(struct records *records, uint32_t thread_id, uint64_t sent, uint64_t time)
+{
+    struct spipe_thread_ledger thread = {.thread_id = thread_id, .source_id = 2, .attempted = sent, .sent = sent};
+    struct spipe_record record = {.kind = SPIPE_RECORD_LEDGER};
+    record.ledger = (struct spipe_ledger){.time = time, .thread = &thread, .thread_count = 1};
     records_add(records, &record);
 }
 

@@ -13,6 +13,8 @@
 
 /* One sample of the usual source stands for so much CPU time. */
 #define RECORDS_PERIOD_NS 1000000u
+/* One of the wall-clock source for so much time. */
+#define RECORDS_WALL_NS 20000000u
 
 struct records {
     uint8_t *data;
@@ -50,6 +52,12 @@ void records_stack(struct records *records, uint32_t stack_id, uint32_t parent_i
 /* One sample of one period. */
 void records_sample(struct records *records, uint32_t thread_id, uint32_t stack_id, uint64_t time);
 void records_ledger(struct records *records, uint32_t thread_id, uint64_t sent, uint64_t dropped, uint64_t time);
+/* Another Applied, with a wall-clock source (id 2) of RECORDS_WALL_NS beside the usual one; its samples; and its
+ * account of a thread. */
+void records_applied_wall(struct records *records);
+void records_wall_sample(struct records *records, uint32_t thread_id, uint32_t stack_id, uint32_t weight,
+                         enum spipe_state state, uint64_t time);
+void records_wall_ledger(struct records *records, uint32_t thread_id, uint64_t sent, uint64_t time);
 void records_checkpoint(struct records *records, uint64_t time);
 void records_goodbye(struct records *records, enum spipe_goodbye_reason reason);
 

@@ -95,6 +95,55 @@ static void test_threads_have_running_sums(void **state)
     assert_int_equal(thread.ledger.dropped_ring_full, 3);
 }
 
+static void test_the_wall_clock_has_sums_and_an_account_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spipe_store_thread thread;
+    records_begin(&fixture->records, 1);
+    records_applied_wall(&fixture->records);
+    records_define(&fixture->records);
+    records_sample(&fixture->records, 1, 1, 10);
+    records_wall_sample(&fixture->records, 1, 2, 1, SPIPE_STATE_RUNNING, 20);
+    records_wall_sample(&fixture->records, 1, 3, 5, SPIPE_STATE_WAITING, 30);
+    records_wall_sample(&fixture->records, 1, 3, 2, SPIPE_STATE_RUNNABLE, 40);
+    records_ledger(&fixture->records, 1, 1, 0, 50);
+    records_wall_ledger(&fixture->records, 1, 8, 50);
+    load(fixture);
+    spipe_store_get_thread(fixture->store, 0, &thread);
+    assert_int_equal(fixture->counts.refused, 0);
+    assert_int_equal(thread.samples, 1);
+    assert_int_equal(thread.weight_ns, RECORDS_PERIOD_NS);
+    assert_int_equal(thread.wall_samples, 3);
+    assert_int_equal(thread.wall_ns[SPIPE_STATE_RUNNING], 1 * RECORDS_WALL_NS);
+    assert_int_equal(thread.wall_ns[SPIPE_STATE_WAITING], 5 * RECORDS_WALL_NS);
+    assert_int_equal(thread.wall_ns[SPIPE_STATE_RUNNABLE], 2 * RECORDS_WALL_NS);
+    assert_int_equal(thread.ledger.sent, 1);
+    assert_int_equal(thread.wall_ledger.sent, 8);
+}
+
+static void test_times_are_in_order_for_each_source_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    records_begin(&fixture->records, 1);
+    records_applied_wall(&fixture->records);
+    records_define(&fixture->records);
+    records_wall_sample(&fixture->records, 1, 3, 1, SPIPE_STATE_WAITING, 30);
+    records_sample(&fixture->records, 1, 1, 10);
+    records_wall_sample(&fixture->records, 1, 3, 1, SPIPE_STATE_WAITING, 20);
+    load(fixture);
+    assert_int_equal(fixture->counts.times_backwards, 1); /* only the last one */
+}
+
+static void test_a_ledger_of_an_unknown_source_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    records_begin(&fixture->records, 1);
+    records_define(&fixture->records);
+    records_wall_ledger(&fixture->records, 1, 8, 50);
+    load(fixture);
+    assert_int_equal(fixture->counts.refused, 1);
+}
+
 static void test_a_checkpoint_doubles_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -492,6 +541,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_samples_are_kept_with_time_thread_stack_and_weight),
         TEST(test_threads_have_running_sums),
+        TEST(test_the_wall_clock_has_sums_and_an_account_of_its_own),
+        TEST(test_times_are_in_order_for_each_source_alone),
+        TEST(test_a_ledger_of_an_unknown_source_is_refused),
         TEST(test_a_checkpoint_doubles_nothing),
         TEST(test_ids_of_before_a_checkpoint_mean_nothing_after_it),
         TEST(test_a_second_session_shares_places_but_not_threads),

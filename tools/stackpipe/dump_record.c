@@ -161,6 +161,7 @@ static void dump_thread_ledger(struct spipe_dump_writer *writer, const struct sp
     UNSIGNED(thread, dropped_in_agent);
     UNSIGNED(thread, dropped_blocked);
     UNSIGNED(thread, dropped_other);
+    UNSIGNED(thread, source_id);
 }
 
 static void dump_ledger(struct spipe_dump_writer *writer, const struct spipe_ledger *ledger)

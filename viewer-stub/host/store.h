@@ -28,6 +28,8 @@ extern "C" {
 #define SPIPE_STORE_NONE UINT32_MAX
 /* The stack node of samples without a stack, which is also the parent of all outermost nodes. */
 #define SPIPE_STORE_NO_STACK 0u
+/* Enum spipe_state of this version; other numbers count as running. */
+#define SPIPE_STORE_STATES 3u
 
 struct spipe_store;
 
@@ -90,7 +92,10 @@ struct spipe_store_thread {
     bool gone;
     uint64_t samples; /* CPU samples and the sum of their weights */
     uint64_t weight_ns;
-    struct spipe_thread_ledger ledger; /* the last totals; all 0 before the first */
+    uint64_t wall_samples; /* wall-clock samples and the sum of their weights, by enum spipe_state */
+    uint64_t wall_ns[SPIPE_STORE_STATES];
+    struct spipe_thread_ledger ledger; /* the last totals of the CPU source; all 0 before the first */
+    struct spipe_thread_ledger wall_ledger; /* and of the wall-clock source */
 };
 
 /* A stream of samples, told by its content: another period makes another source. */
@@ -118,6 +123,7 @@ struct spipe_store_session {
     struct spipe_ledger ledger; /* the last one; its threads are in struct spipe_store_thread */
     bool has_ledger;
     struct spipe_thread_ledger slotless; /* of threads that never got a slot */
+    struct spipe_thread_ledger wall_slotless;
     struct spipe_goodbye goodbye;
     bool has_goodbye;
     bool is_over;     /* Goodbye, cut, or followed by another session */

@@ -30,6 +30,8 @@ struct store_thread {
     struct spipe_store_thread thread;
     uint32_t era; /* of the tables in which it was defined last */
     bool has_samples;
+    uint64_t cpu_last_ns; /* of the last sample of each */
+    uint64_t wall_last_ns;
 };
 
 struct store_image {

@@ -121,24 +121,50 @@ static uint64_t sum_weights(const struct spipe_samples *samples, size_t first, s
     return sum;
 }
 
-static void count_run(struct spipe_store *store, struct store_thread *thread, const struct spipe_store_source *source,
-                      uint64_t first_ns, uint64_t last_ns, uint64_t samples, uint64_t weight)
+/* Times within a thread are in order for each source alone. */
+static void count_times(struct spipe_store *store, struct store_thread *thread, enum spipe_source_kind kind,
+                        uint64_t first_ns, uint64_t last_ns)
 {
     struct spipe_store_thread *public = &thread->thread;
-    if (!thread->has_samples) {
+    uint64_t *source_last_ns = kind == SPIPE_SOURCE_CPU ? &thread->cpu_last_ns : &thread->wall_last_ns;
+    bool is_ordered = kind == SPIPE_SOURCE_CPU || kind == SPIPE_SOURCE_WALL;
+    if (!thread->has_samples || first_ns < public->first_ns) {
         public->first_ns = first_ns;
         thread->has_samples = true;
-    } else if (source->kind == SPIPE_SOURCE_CPU && first_ns < public->last_ns) {
+    }
+    if (is_ordered && first_ns < *source_last_ns) {
         store->counts.times_backwards++;
+    }
+    if (is_ordered && last_ns > *source_last_ns) {
+        *source_last_ns = last_ns;
     }
     if (last_ns > public->last_ns) {
         public->last_ns = last_ns;
     }
-    if (source->kind == SPIPE_SOURCE_CPU) {
-        public->samples += samples;
-        public->weight_ns = store_add(public->weight_ns, store_multiply(weight, source->weight_quantum));
-    }
     store_touch(store, last_ns);
+}
+
+static void count_states(struct spipe_store_thread *thread, const struct spipe_samples *samples, size_t first,
+                         size_t count, uint64_t quantum)
+{
+    for (size_t i = first; i < first + count; i++) {
+        uint32_t state = samples->state != NULL && samples->state[i] < SPIPE_STORE_STATES ? samples->state[i] : 0;
+        uint64_t weight = samples->weight != NULL ? samples->weight[i] : 1;
+        thread->wall_ns[state] = store_add(thread->wall_ns[state], store_multiply(weight, quantum));
+    }
+    thread->wall_samples += count;
+}
+
+static void count_run(struct spipe_store_thread *thread, const struct spipe_store_source *source,
+                      const struct spipe_samples *samples, size_t first, size_t count)
+{
+    if (source->kind == SPIPE_SOURCE_WALL) {
+        count_states(thread, samples, first, count, source->weight_quantum);
+    } else if (source->kind == SPIPE_SOURCE_CPU) {
+        uint64_t weight = sum_weights(samples, first, count);
+        thread->samples += count;
+        thread->weight_ns = store_add(thread->weight_ns, store_multiply(weight, source->weight_quantum));
+    }
 }
 
 /* Times and threads, run by run, and the running sums. */
@@ -169,9 +195,10 @@ static void fill_runs(struct spipe_store *store, const struct spipe_samples *sam
             }
             at += count;
         }
-        count_run(store, spipe_column_at(&store->threads, thread), spipe_store_get_source(store, source),
-                  start_ns + samples->time_delta[first] * store->quantum_ns, time_ns, length,
-                  sum_weights(samples, first, length));
+        struct store_thread *entry = spipe_column_at(&store->threads, thread);
+        const struct spipe_store_source *kept = spipe_store_get_source(store, source);
+        count_times(store, entry, kept->kind, start_ns + samples->time_delta[first] * store->quantum_ns, time_ns);
+        count_run(&entry->thread, kept, samples, first, length);
     }
 }
 

@@ -112,11 +112,19 @@ static int keep_unmet(struct spipe_store *store, struct spipe_applied *applied)
     return SPIPE_OK;
 }
 
-static bool knows_threads(const struct spipe_store *store, const struct spipe_ledger *ledger)
+static enum spipe_source_kind kind_of_source(const struct spipe_store *store, uint32_t source_id)
+{
+    uint32_t source = source_id != 0 ? spipe_ids_find(&store->source_ids, source_id) : SPIPE_INTERN_NONE;
+    return source != SPIPE_INTERN_NONE ? spipe_store_get_source(store, source)->kind : SPIPE_SOURCE_CPU;
+}
+
+static bool knows_accounts(const struct spipe_store *store, const struct spipe_ledger *ledger)
 {
     for (size_t i = 0; i < ledger->thread_count; i++) {
         uint32_t thread_id = ledger->thread[i].thread_id;
-        if (thread_id != 0 && spipe_ids_find(&store->thread_ids, thread_id) == SPIPE_INTERN_NONE) {
+        uint32_t source_id = ledger->thread[i].source_id;
+        if ((thread_id != 0 && spipe_ids_find(&store->thread_ids, thread_id) == SPIPE_INTERN_NONE) ||
+            (source_id != 0 && spipe_ids_find(&store->source_ids, source_id) == SPIPE_INTERN_NONE)) {
             return false;
         }
     }
@@ -189,23 +197,36 @@ int store_add_applied(struct spipe_store *store, const struct spipe_applied *app
     return status;
 }
 
+/* Accounts of sources that views do not show are not kept. */
+static void keep_account(struct spipe_store *store, const struct spipe_thread_ledger *account)
+{
+    struct spipe_store_session *session = store_session(store);
+    enum spipe_source_kind kind = kind_of_source(store, account->source_id);
+    struct spipe_thread_ledger *cpu = &session->slotless;
+    struct spipe_thread_ledger *wall = &session->wall_slotless;
+    if (account->thread_id != 0) {
+        struct store_thread *thread =
+            spipe_column_at(&store->threads, spipe_ids_find(&store->thread_ids, account->thread_id));
+        cpu = &thread->thread.ledger;
+        wall = &thread->thread.wall_ledger;
+    }
+    if (kind == SPIPE_SOURCE_CPU) {
+        *cpu = *account;
+    } else if (kind == SPIPE_SOURCE_WALL) {
+        *wall = *account;
+    }
+}
+
 int store_add_ledger(struct spipe_store *store, const struct spipe_ledger *ledger)
 {
     struct spipe_store_session *session = store_session(store);
     uint64_t time_ns = 0;
     int status = store_time(store, ledger->time, &time_ns);
-    if (status != SPIPE_OK || !knows_threads(store, ledger)) {
+    if (status != SPIPE_OK || !knows_accounts(store, ledger)) {
         return SPIPE_E_FORMAT;
     }
     for (size_t i = 0; i < ledger->thread_count; i++) {
-        uint32_t thread_id = ledger->thread[i].thread_id;
-        if (thread_id == 0) {
-            session->slotless = ledger->thread[i];
-        } else {
-            struct store_thread *thread =
-                spipe_column_at(&store->threads, spipe_ids_find(&store->thread_ids, thread_id));
-            thread->thread.ledger = ledger->thread[i];
-        }
+        keep_account(store, &ledger->thread[i]);
     }
     session->ledger = *ledger;
     session->ledger.thread = NULL;

@@ -20,7 +20,7 @@ extern "C" {
 
 #define SPIPE_SUMMARY_DROP_CAUSES 9
 /* Stand-ins of this version by number, the last place for numbers that are not known. */
-#define SPIPE_SUMMARY_STAND_INS (SPIPE_STAND_IN_KERNEL + 2)
+#define SPIPE_SUMMARY_STAND_INS (SPIPE_STAND_IN_NOT_SEEN + 2)
 
 struct spipe_summary_drop {
     const char *name; /* "ring_full", "pipe_full", "paused", "no_slot", "in_agent", "blocked", "other", "connection",
