@@ -6,11 +6,6 @@ if(SPIPE_SANITIZE OR SPIPE_FUZZ)
   return()
 endif()
 
-find_program(SPIPE_PYTHON python3 PATHS /usr/bin /bin NO_DEFAULT_PATH)
-if(NOT SPIPE_PYTHON)
-  find_program(SPIPE_PYTHON python3)
-endif()
-
 # Target programs are built as stock programs are: optimised, without frame pointers, knowing nothing of us.
 function(spipe_prepare_target name)
   set_target_properties(${name} PROPERTIES

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""The busy programs that are slowed down: fixed work, a few tenths of a second each, the same output every time."""
+
+import subprocess
+
+import bed as beds
+from harness import Skip, need
+from workloads import Workloads
+
+AWK_WORK = r"""
+BEGIN {
+    seed = 1
+    for (line = 0; line < rounds; line++) {
+        seed = (seed * 16807) % 2147483647
+        word = "word" (seed % 4999)
+        count[word] += length(word) + split(word " " line " " seed, part, " ")
+        text = text substr(word, 5)
+        if (length(text) > 400) {
+            total += gsub(/[13579]+/, "-", text)
+            text = ""
+        }
+    }
+    for (word in count)
+        total += count[word]
+    print total
+}
+"""
+
+C_SOURCE = """
+#define STB_TRUETYPE_IMPLEMENTATION
+#include <stb/stb_truetype.h>
+"""
+
+
+class Programs(Workloads):
+    """Adds to the programs of the end-to-end tests those that are of interest for speed alone."""
+
+    def awk(self):
+        return [need("mawk"), "-v", "rounds=" + self.count(700000), AWK_WORK]
+
+    def objects(self):
+        return [beds.helper("work_objects"), self.count(40)]
+
+    def threads(self):
+        return [beds.helper("work_threads"), "64", self.count(11000)]
+
+    def c_source(self):
+        return self.file("library.c", C_SOURCE)
+
+    def cc1(self):
+        source = self.c_source()
+        prepared = source[:-1] + "i"
+        made = subprocess.run([need("gcc"), "-E", "-O2", source, "-o", prepared], capture_output=True, check=False)
+        if made.returncode != 0:
+            raise Skip("gcc -E fails; libstb-dev is not installed")
+        return [self.compiler(), "-quiet", "-O2", prepared, "-o", "-"]
+
+
+NAMES = {
+    "xz": "xz",
+    "python3": "python3",
+    "cc1": "cc1",
+    "awk": "awk",
+    "c++": "objects",
+    "64 threads": "threads",
+}
+
+
+def command(folder, name, seconds):
+    """The command line of a program, or None when it is not there."""
+    try:
+        return getattr(Programs(folder, seconds), NAMES[name])()
+    except Skip:
+        return None

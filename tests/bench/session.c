@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs a program once, watched in the way that is asked for, and writes what it used.
+ *
+ *     bench_session [OPTION...] PROGRAM [ARGUMENT...]
+ *
+ *     --json FILE         where the result goes (standard output)
+ *     --output FILE       the program's standard output (/dev/null)
+ *     --cpu N,M           the program's processor, and this program's
+ *     --agent FILE        load this agent into the program, and be its host
+ *     --linked            the program has the agent in itself: be its host
+ *     --rate HZ           samples a second (the agent's default)
+ *     --flush MS          flush interval (the agent's default)
+ *     --depth N           most frames of a stack (the agent's default)
+ *     --hold              hold the session: the agent samples nothing
+ *     --set NAME=VALUE    in the program's environment
+ *
+ * With neither --agent nor --linked the program runs by itself, started and waited for in the same way, so that what is
+ * compared differs in nothing else. The times are those that wait4() gives for the program and that of its own wall
+ * clock, from before the fork to its end.
+ */
+#include "account.h"
+
+#include "viewer-stub/host/stackpipe-host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOKEN      "bench"
+#define GRACE_MS   2000
+#define VARIABLES  32u
+
+struct session {
+    const char *json_path, *output_path, *agent;
+    bool is_linked;
+    int program_cpu, host_cpu; /* -1: anywhere */
+    struct spipe_configuration configuration;
+    const char *variable[VARIABLES];
+    size_t variable_count;
+    char endpoint[96];
+    struct spipe_host *host;
+    struct account *account;
+    unsigned connected;
+    bool has_ended;
+};
+
+struct outcome {
+    int status;
+    uint64_t wall_ns;
+    struct rusage usage;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench_session: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ host */
+
+static void on_connected(void *user, struct spipe_connection *connection, const struct spipe_peer *peer)
+{
+    struct session *session = user;
+    (void)connection;
+    (void)peer;
+    session->connected++;
+}
+
+static bool on_configuration_wanted(void *user, struct spipe_connection *connection,
+                                    struct spipe_configuration *configuration)
+{
+    const struct session *session = user;
+    (void)connection;
+    *configuration = session->configuration;
+    return true;
+}
+
+static void on_record(void *user, struct spipe_connection *connection, const struct spipe_record *record,
+                      size_t message_len)
+{
+    struct session *session = user;
+    (void)connection;
+    account_add(session->account, record, message_len);
+}
+
+static void on_disconnected(void *user, struct spipe_connection *connection, const struct spipe_host_end *end)
+{
+    struct session *session = user;
+    (void)connection;
+    session->has_ended = true;
+    if (end->reason != SPIPE_HOST_END_GOODBYE && !session->configuration.hold)
+        fprintf(stderr, "bench_session: the session ends with: %s (%s)\n", spipe_host_end_reason_name(end->reason),
+                end->text != NULL ? end->text : "");
+}
+
+static void open_host(struct session *session)
+{
+    static const struct spipe_host_callbacks callbacks = {.connected = on_connected,
+                                                          .configuration_wanted = on_configuration_wanted,
+                                                          .record = on_record,
+                                                          .disconnected = on_disconnected};
+    const char *message = NULL;
+    session->account = account_new();
+    snprintf(session->endpoint, sizeof session->endpoint, "unix:/tmp/bench-session-%d.sock", (int)getpid());
+    if (spipe_host_new(NULL, &callbacks, session, &session->host) != 0 ||
+        spipe_host_listen(session->host, session->endpoint, &message) != 0) {
+        fprintf(stderr, "bench_session: cannot listen: %s\n", message != NULL ? message : strerror(errno));
+        exit(1);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------- the program */
+
+static void pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (cpu >= 0 && sched_setaffinity(0, sizeof set, &set) != 0)
+        fail("sched_setaffinity");
+}
+
+static void put_variable(const char *name, const char *value)
+{
+    if (setenv(name, value, 1) != 0)
+        fail("setenv");
+}
+
+static void set_environment(const struct session *session)
+{
+    for (size_t i = 0; i < session->variable_count; i++) {
+        if (putenv((char *)(uintptr_t)session->variable[i]) != 0)
+            fail("putenv");
+    }
+    if (session->host == NULL)
+        return;
+    if (session->agent != NULL)
+        put_variable("LD_PRELOAD", session->agent);
+    put_variable("STACKPIPE_ENDPOINT", session->endpoint);
+    put_variable("STACKPIPE_TOKEN", TOKEN);
+    put_variable("STACKPIPE_START", "wait");
+}
+
+static void become_program(const struct session *session, char **argv)
+{
+    int in = open("/dev/null", O_RDONLY);
+    int out = open(session->output_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0)
+        fail(session->output_path);
+    close(in);
+    close(out);
+    pin(session->program_cpu);
+    set_environment(session);
+    execvp(argv[0], argv);
+    fail(argv[0]);
+}
+
+/* Serves the session until the program has ended. */
+static void serve(const struct session *session, pid_t pid)
+{
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (process < 0)
+        fail("pidfd_open");
+    struct pollfd waited[2] = {{process, POLLIN, 0}, {spipe_host_descriptor(session->host), POLLIN, 0}};
+    while (!(waited[0].revents & POLLIN)) {
+        poll(waited, 2, 1000);
+        if (waited[1].revents & POLLIN)
+            (void)spipe_host_dispatch(session->host, 0);
+    }
+    close(process);
+}
+
+/* What is still on its way when the program has ended. */
+static void serve_rest(const struct session *session)
+{
+    uint64_t end_ns = now_ns() + GRACE_MS * UINT64_C(1000000);
+    while (session->connected > 0 && !session->has_ended && now_ns() < end_ns)
+        (void)spipe_host_dispatch(session->host, 10);
+}
+
+static struct outcome run(struct session *session, char **argv)
+{
+    struct outcome outcome;
+    uint64_t start_ns = now_ns();
+    pid_t pid = fork();
+    if (pid < 0)
+        fail("fork");
+    if (pid == 0)
+        become_program(session, argv);
+    if (session->host != NULL)
+        serve(session, pid);
+    if (wait4(pid, &outcome.status, 0, &outcome.usage) != pid)
+        fail("wait4");
+    outcome.wall_ns = now_ns() - start_ns;
+    if (session->host != NULL)
+        serve_rest(session);
+    return outcome;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- results */
+
+static double microseconds(struct timeval time)
+{
+    return (double)time.tv_sec * 1e6 + (double)time.tv_usec;
+}
+
+static void print_outcome(struct session *session, const struct outcome *outcome)
+{
+    FILE *out = session->json_path != NULL ? fopen(session->json_path, "w") : stdout;
+    if (out == NULL)
+        fail(session->json_path);
+    fprintf(out, "{\"status\": %d, \"wall_us\": %.1f, \"user_us\": %.0f, \"system_us\": %.0f, \"rss_max_kib\": %ld",
+            outcome->status, (double)outcome->wall_ns / 1e3, microseconds(outcome->usage.ru_utime),
+            microseconds(outcome->usage.ru_stime), outcome->usage.ru_maxrss);
+    fprintf(out, ", \"switches\": [%ld, %ld], \"faults\": %ld", outcome->usage.ru_nvcsw, outcome->usage.ru_nivcsw,
+            outcome->usage.ru_minflt);
+    if (session->account != NULL) {
+        fprintf(out, ", \"sessions\": %u, ", session->connected);
+        account_print(session->account, out);
+    }
+    fprintf(out, "}\n");
+    if (fflush(out) != 0)
+        fail("writing");
+}
+
+/* ----------------------------------------------------------------------------------------------------------- options */
+
+enum option_number { JSON = 1, OUTPUT, CPU, AGENT, LINKED, RATE, FLUSH, DEPTH, HOLD, SET };
+
+static const struct option long_options[] = {
+    {"json", required_argument, NULL, JSON},   {"output", required_argument, NULL, OUTPUT},
+    {"cpu", required_argument, NULL, CPU},     {"agent", required_argument, NULL, AGENT},
+    {"linked", no_argument, NULL, LINKED},     {"rate", required_argument, NULL, RATE},
+    {"flush", required_argument, NULL, FLUSH}, {"depth", required_argument, NULL, DEPTH},
+    {"hold", no_argument, NULL, HOLD},         {"set", required_argument, NULL, SET},
+    {NULL, 0, NULL, 0},
+};
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: bench_session [OPTION...] PROGRAM [ARGUMENT...]; see the head of tests/bench/session.c\n");
+    exit(2);
+}
+
+static void take_cpus(struct session *session, const char *text)
+{
+    if (sscanf(text, "%d,%d", &session->program_cpu, &session->host_cpu) != 2)
+        usage();
+}
+
+static void add_variable(struct session *session, const char *text)
+{
+    if (session->variable_count == VARIABLES)
+        usage();
+    session->variable[session->variable_count++] = text;
+}
+
+static void take_option(struct session *session, int option, const char *value)
+{
+    uint32_t number = value != NULL ? (uint32_t)strtoul(value, NULL, 10) : 0;
+    switch (option) {
+    case JSON: session->json_path = value; break;
+    case OUTPUT: session->output_path = value; break;
+    case CPU: take_cpus(session, value); break;
+    case AGENT: session->agent = value; break;
+    case LINKED: session->is_linked = true; break;
+    case RATE: session->configuration.cpu_period_us = number != 0 ? 1000000 / number : 0; break;
+    case FLUSH: session->configuration.flush_interval_ms = number; break;
+    case DEPTH: session->configuration.max_depth = number; break;
+    case HOLD: session->configuration.hold = true; break;
+    case SET: add_variable(session, value); break;
+    default: usage();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct session session = {.output_path = "/dev/null",
+                              .program_cpu = -1,
+                              .host_cpu = -1,
+                              .configuration = {.token = TOKEN}};
+    int option;
+    while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1)
+        take_option(&session, option, optarg);
+    if (optind == argc)
+        usage();
+    pin(session.host_cpu);
+    if (session.agent != NULL || session.is_linked)
+        open_host(&session);
+    struct outcome outcome = run(&session, argv + optind);
+    print_outcome(&session, &outcome);
+    spipe_host_free(session.host);
+    if (session.account != NULL)
+        account_free(session.account);
+    return outcome.status == 0 ? 0 : 1;
+}
