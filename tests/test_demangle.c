@@ -107,6 +107,12 @@ static void test_rust_names_are_read(void **state)
     assert_name("_RINvNtC3std3mem8align_ofdE", "std::mem::align_of::<f64>");
 }
 
+static void test_a_name_that_reads_as_nothing_stays(void **state)
+{
+    (void)state;
+    assert_name("_RC0", "_RC0");
+}
+
 /* A name of 60 nested pairs, each of which stands twice in the next: written out it would have 2^60 parts. */
 static void test_names_that_explode_are_cut(void **state)
 {
@@ -141,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_copied_names_keep_their_at_sign),
 #ifdef SPIPE_TEST_RUST
         cmocka_unit_test(test_rust_names_are_read),
+        cmocka_unit_test(test_a_name_that_reads_as_nothing_stays),
         cmocka_unit_test(test_names_that_explode_are_cut),
 #endif
     };

@@ -3,6 +3,7 @@
 
 #include "viewer-stub/host/utf8.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,8 @@ char *spipe_demangle(const char *name)
         memcpy(plain, name, len);
         plain[len] = '\0';
         sink->len = 0;
-        result = spipe_demangle_read(plain, sink) ? copy_name(sink->text, sink->len) : copy_name(name, len);
+        bool is_read = spipe_demangle_read(plain, sink) && sink->len > 0;
+        result = is_read ? copy_name(sink->text, sink->len) : copy_name(name, len);
     }
     free(plain);
     free(sink);

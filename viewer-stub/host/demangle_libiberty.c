@@ -19,7 +19,9 @@ static void take_piece(const char *piece, size_t len, void *opaque)
     size_t room = sizeof reading->sink->text - reading->sink->len;
     size_t take = len < room ? len : room;
 
-    memcpy(reading->sink->text + reading->sink->len, piece, take);
+    /* An empty piece may be NULL. */
+    if (take > 0)
+        memcpy(reading->sink->text + reading->sink->len, piece, take);
     reading->sink->len += take;
     if (take == room)
         longjmp(reading->full, 1);
