@@ -78,6 +78,13 @@ static void test_texts_are_escaped(void **state)
     assert_written(fixture, "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u007f \xc3\xa4 \xf0\x9f\x98\x80\"");
 }
 
+static void test_control_characters_of_two_bytes_are_escaped_too(void **state)
+{
+    struct fixture *fixture = *state;
+    spipe_json_text(&fixture->json, "\xc2\x9b\xc2\xa0");
+    assert_written(fixture, "\"\\u009b\xc2\xa0\"");
+}
+
 static void test_what_is_no_utf8_becomes_the_replacement_character(void **state)
 {
     struct fixture *fixture = *state;
@@ -126,6 +133,7 @@ int main(void)
         TEST(test_objects_and_arrays_have_their_commas),
         TEST(test_pretty_output_has_a_member_a_line),
         TEST(test_texts_are_escaped),
+        TEST(test_control_characters_of_two_bytes_are_escaped_too),
         TEST(test_what_is_no_utf8_becomes_the_replacement_character),
         TEST(test_texts_with_a_length_may_hold_nul),
         TEST(test_numbers_that_json_does_not_have_are_null),

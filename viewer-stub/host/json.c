@@ -49,6 +49,12 @@ static void end_group(struct spipe_json *json, char bracket)
     putc(bracket, json->stream);
 }
 
+/* A sequence of two bytes that terminals obey: U+0080 to U+009F. */
+static bool is_high_control(const unsigned char *text)
+{
+    return text[0] == 0xc2 && text[1] < 0xa0;
+}
+
 /* The length of the UTF-8 sequence that begins here, 0 when it is none: overlong forms and surrogates are not. */
 static size_t sequence_len(const unsigned char *text, size_t len)
 {
@@ -92,6 +98,9 @@ static void write_text(FILE *stream, const char *text, size_t len)
         } else if (bytes[at] < 0x20 || bytes[at] == '"' || bytes[at] == '\\' || bytes[at] == 0x7f) {
             write_escaped(stream, bytes[at]);
             at++;
+        } else if (sequence == 2 && is_high_control(bytes + at)) {
+            write_escaped(stream, bytes[at + 1]);
+            at += sequence;
         } else {
             fwrite(bytes + at, 1, sequence, stream);
             at += sequence;
