@@ -72,8 +72,9 @@ static void write_coverage(const struct spipe_summary *summary, FILE *stream)
         fputs(" CPU time", stream);
     }
     if (summary->rate_hz > 0) {
-        fprintf(stream, ", at %.6g Hz by %s%s", summary->rate_hz, summary->mechanism,
-                summary->tick_aligned ? ", on the kernel's tick" : "");
+        fprintf(stream, ", at %.6g Hz by ", summary->rate_hz);
+        spipe_plain_text_write(summary->mechanism, stream);
+        fputs(summary->tick_aligned ? ", on the kernel's tick" : "", stream);
     }
     fputc('\n', stream);
 }
