@@ -41,5 +41,6 @@ if(NOT SPIPE_SANITIZE AND NOT SPIPE_FUZZ)
   add_dependencies(test_flow_text stackpipe-agent)
 endif()
 
-spipe_add_fuzzer(fuzz_opening fuzz/fuzz_opening.c LIBRARIES stackpipe-agent-parts)
-spipe_add_fuzzer(fuzz_configuration fuzz/fuzz_configuration.c LIBRARIES stackpipe-agent-parts)
+foreach(name opening configuration elf_image maps)
+  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-agent-parts)
+endforeach()

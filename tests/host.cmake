@@ -9,7 +9,9 @@ foreach(name test_store test_capture test_calltree test_summary test_json test_h
   spipe_add_test(${name} ${name}.c records.c LIBRARIES stackpipe-host-static)
 endforeach()
 spipe_add_test(test_golden test_golden.c LIBRARIES stackpipe-host-static)
-spipe_add_fuzzer(fuzz_capture fuzz/fuzz_capture.c LIBRARIES stackpipe-host-static)
+foreach(name capture session)
+  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-host-static)
+endforeach()
 
 add_executable(make_capture make_capture.c records.c)
 target_link_libraries(make_capture PRIVATE stackpipe-protocol)

@@ -35,6 +35,9 @@ spipe_add_test(test_symbol_file test_symbol_file.c LIBRARIES stackpipe-host-stat
 spipe_add_test(test_symbols test_symbols.c profile_kit.c LIBRARIES stackpipe-host-static)
 spipe_add_test(test_export_collapsed test_export_collapsed.c profile_kit.c LIBRARIES stackpipe-host-static)
 spipe_add_test(test_export_html test_export_html.c profile_kit.c LIBRARIES stackpipe-host-static)
+foreach(name demangle symbol_file)
+  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-host-static)
+endforeach()
 
 if(LIBIBERTY_LIBRARY AND LIBIBERTY_INCLUDE)
   target_compile_definitions(test_demangle PRIVATE SPIPE_TEST_RUST)

@@ -9,6 +9,9 @@ foreach(module options numbers plain_text help environment elf_check launch reco
     out_file progress dump losses report_text report_tree agent_file)
   spipe_add_test(test_${module} test_${module}.c tool_files.c LIBRARIES stackpipe-command)
 endforeach()
+foreach(name options program_file socket_list text views)
+  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-command)
+endforeach()
 spipe_add_test(test_recording test_recording.c fake_agent.c tool_files.c LIBRARIES stackpipe-command)
 
 # A program that speaks to its host as an agent does, without being one: record can be tested with it and nothing else.
