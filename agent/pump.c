@@ -273,12 +273,17 @@ static void keep_time(struct spipe_session *session)
     spipe_user_follow();
     spipe_threads_refresh(session);
     spipe_weave_look_at_images(session, true);
-    if (spipe_sampler_is_on() && !spipe_signals_is_ours()) {
-        spipe_signals_avoid(spipe_signals_current());
-        spipe_sampling_change_signal(session);
-    }
     if (!session->is_text)
         spipe_ledger_put(session);
+}
+
+/* Somebody has taken our signal past the wrappers, and gets the samples' signals until we have noticed. */
+static void look_after_signal(struct spipe_session *session)
+{
+    if (!spipe_sampler_is_on() || spipe_signals_is_ours())
+        return;
+    spipe_signals_give_up();
+    spipe_sampling_change_signal(session);
 }
 
 /* The flush interval, or less when a ring could be half full before that. */
@@ -333,6 +338,7 @@ static void run_round(struct spipe_session *session)
         is_unsettled = spipe_weave_drain(session);
         spipe_marks_drain(session);
         spipe_threads_tend(session);
+        look_after_signal(session);
         set_wait(session, is_unsettled);
         shorten_wait(fill_percent);
     } else {

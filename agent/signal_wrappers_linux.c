@@ -6,6 +6,7 @@
 #include "control.h"
 #include "handler.h"
 #include "next_symbol.h"
+#include "protocol/system_linux.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -14,14 +15,16 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define EXPORT   __attribute__((visibility("default")))
-#define MOVE_MS  100u
-#define NS_PER_S UINT64_C(1000000000)
-#define HOLD     ((sighandler_t)2) /* SIG_HOLD, which only some feature sets declare */
+#define EXPORT    __attribute__((visibility("default")))
+#define MOVE_MS   1000u
+#define NS_PER_S  UINT64_C(1000000000)
+#define MASK_SIZE 8
+#define HOLD      ((sighandler_t)2) /* SIG_HOLD, which only some feature sets declare */
 
 /* Which headers declare these depends on what a program asks of them. */
 EXPORT sighandler_t bsd_signal(int signal_number, sighandler_t handler);
 EXPORT sighandler_t __sysv_signal(int signal_number, sighandler_t handler);
+EXPORT int signalfd(int descriptor, const sigset_t *set, int flags);
 
 static struct {
     int (*sigaction)(int, const struct sigaction *, struct sigaction *);
@@ -32,6 +35,8 @@ static struct {
     int (*setitimer)(__itimer_which_t, const struct itimerval *, struct itimerval *);
     int (*sigwaitinfo)(const sigset_t *, siginfo_t *);
     int (*sigtimedwait)(const sigset_t *, siginfo_t *, const struct timespec *);
+    int (*sigpending)(sigset_t *);
+    int (*signalfd)(int, const sigset_t *, int);
 } next;
 
 /* What handlers may call was looked up at the start; the rest when it is first called. */
@@ -58,6 +63,7 @@ void spipe_signal_wrappers_init(void)
     (void)HAS_NEXT(setitimer);
     (void)HAS_NEXT(sigwaitinfo);
     (void)HAS_NEXT(sigtimedwait);
+    (void)HAS_NEXT(sigpending);
     errno = saved;
 }
 
@@ -76,7 +82,8 @@ static void give_up_signal(int signal_number)
         return;
     spipe_signals_avoid(signal_number);
     spipe_control_request(SPIPE_REQUEST_MOVE_SIGNAL);
-    (void)spipe_control_wait(SPIPE_REQUEST_MOVE_SIGNAL, MOVE_MS);
+    if (atomic_load(&spipe_control.is_active) != 0)
+        (void)spipe_control_wait(SPIPE_REQUEST_MOVE_SIGNAL, MOVE_MS);
 }
 
 static int exchange_action(int signal_number, const struct sigaction *action, struct sigaction *old)
@@ -265,4 +272,79 @@ EXPORT int sigwait(const sigset_t *set, int *ret_signal_number)
     if (status == 0)
         *ret_signal_number = signal_number;
     return status;
+}
+
+/* -------------------------------------------------------------------------------------------------------- pending */
+
+/* Takes off a signal of ours that waits for the calling thread, which blocks it. One of the program's is put back as it
+ * was. True when there is such a one. */
+static bool take_off_ours(int signal_number)
+{
+    uint64_t mask = UINT64_C(1) << (signal_number - 1);
+    struct timespec now = {0, 0};
+    siginfo_t info;
+    while (spipe_system(SYS_rt_sigtimedwait, &mask, &info, &now, MASK_SIZE) == signal_number) {
+        if (spipe_handler_is_ours(&info))
+            continue;
+        (void)spipe_system(SYS_rt_tgsigqueueinfo, spipe_system(SYS_getpid), spipe_system(SYS_gettid), signal_number,
+                           &info);
+        return true;
+    }
+    return false;
+}
+
+EXPORT int sigpending(sigset_t *set)
+{
+    if (!HAS_NEXT(sigpending))
+        return -1;
+    int status = next.sigpending(set);
+    for (int number = 1; status == 0 && number < NSIG; number++) {
+        if (sigismember(set, number) == 1 && is_fronted_here(number) && !take_off_ours(number))
+            (void)sigdelset(set, number);
+    }
+    return status;
+}
+
+static bool is_everything(const sigset_t *set)
+{
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+        if (sigismember(set, number) != 1)
+            return false;
+    }
+    return sigismember(set, SIGPROF) == 1 && sigismember(set, SIGSTKFLT) == 1 && sigismember(set, SIGPWR) == 1;
+}
+
+static void avoid_signals(const sigset_t *set)
+{
+    for (int number = 1; number < NSIG; number++) {
+        if (sigismember(set, number) == 1 && number != spipe_signals_current())
+            spipe_signals_avoid(number);
+    }
+}
+
+/* Nobody comes between the program and what it reads from such a descriptor. So we go to a signal that it does not ask
+ * for; where it asks for all, it does without the one that is ours then. */
+static void leave_signals(const sigset_t *asked, sigset_t *ret_left)
+{
+    int before = spipe_signals_current();
+    *ret_left = *asked;
+    if (!is_everything(asked))
+        avoid_signals(asked);
+    if (sigismember(asked, before) == 1) {
+        give_up_signal(before);
+        (void)take_off_ours(before);
+        (void)sigdelset(ret_left, spipe_signals_current());
+    }
+    avoid_signals(asked);
+}
+
+EXPORT int signalfd(int descriptor, const sigset_t *set, int flags)
+{
+    sigset_t left;
+    if (!HAS_NEXT(signalfd))
+        return -1;
+    if (!spipe_control_is_own_process() || spipe_signals_current() == 0)
+        return next.signalfd(descriptor, set, flags);
+    leave_signals(set, &left);
+    return next.signalfd(descriptor, &left, flags);
 }

@@ -34,6 +34,9 @@ int spipe_signals_current(void);
 /* True when the disposition of the signal in use is still our handler. */
 bool spipe_signals_is_ours(void);
 
+/* Somebody has set another handler for the signal in use, past us: it is theirs from now on, and not chosen again. */
+void spipe_signals_give_up(void);
+
 /* True when our handler stands in front of this signal: then the program's wishes for it go through
  * spipe_signals_exchange(). */
 bool spipe_signals_is_fronted(int signal_number);

@@ -10,6 +10,7 @@
 #define KERNEL_RESTORER 0x04000000UL
 #define KERNEL_SIGNALS 64
 #define MASK_SIZE 8
+#define ALL_SIGNALS (~UINT64_C(0))
 
 /* The kernel's struct sigaction on x86-64; libc's has another order. */
 struct kernel_action {
@@ -121,17 +122,35 @@ void spipe_signals_prefer(enum spipe_signal_class class)
     wanted = class;
 }
 
+/* What the kernel is to have for the program's wish. A signal that is ignored, and that we do not use any more, is
+ * really ignored: programs that this one executes inherit that. While a sample is taken no handler of the program's may
+ * come in between, since it may jump away and never come back to ours. */
+static struct kernel_action make_front_action(bool is_current, void (*handler)(int, siginfo_t *, void *),
+                                              unsigned long flags, uint64_t mask)
+{
+    bool is_ignored = (uintptr_t)handler == (uintptr_t)SIG_IGN;
+    bool has_handler = !is_ignored && (uintptr_t)handler != (uintptr_t)SIG_DFL;
+    struct kernel_action action = {handle, (flags & ~(unsigned long)SA_RESETHAND) | SA_SIGINFO | KERNEL_RESTORER,
+                                   spipe_signals_restore, mask};
+    if (is_current)
+        action.flags |= SA_RESTART | SA_ONSTACK;
+    if (is_current && !has_handler)
+        action.mask = ALL_SIGNALS;
+    if (!is_current && is_ignored)
+        action.handler = handler;
+    return action;
+}
+
 int spipe_signals_take(void)
 {
     int number = choose();
     if (number == 0)
         return 0;
     struct fronted *front = &fronts[number];
+    struct kernel_action action = make_front_action(true, NULL, 0, 0);
+    if (set_action(number, &action, NULL) < 0)
+        return 0;
     if (!atomic_load(&front->is_fronted)) {
-        struct kernel_action action = {handle, SA_SIGINFO | SA_RESTART | SA_ONSTACK | KERNEL_RESTORER,
-                                       spipe_signals_restore, 0};
-        if (set_action(number, &action, NULL) < 0)
-            return 0;
         atomic_store_explicit(&front->flags, 0, memory_order_relaxed);
         atomic_store_explicit(&front->handler, NULL, memory_order_release);
         atomic_store(&front->is_fronted, 1);
@@ -151,6 +170,13 @@ bool spipe_signals_is_ours(void)
     return set_action(spipe_signals_current(), NULL, &action) == 0 && action.handler == handle;
 }
 
+void spipe_signals_give_up(void)
+{
+    int number = spipe_signals_current();
+    spipe_signals_avoid(number);
+    atomic_store(&fronts[number].is_fronted, 0);
+}
+
 bool spipe_signals_is_fronted(int signal_number)
 {
     return signal_number > 0 && signal_number <= KERNEL_SIGNALS && atomic_load(&fronts[signal_number].is_fronted);
@@ -165,21 +191,6 @@ static void read_front(const struct fronted *front, struct sigaction *ret_action
     memcpy(&ret_action->sa_mask, &mask, sizeof mask);
 }
 
-/* What the kernel is to have for the program's wish. A signal that is ignored, and that we do not use any more, is
- * really ignored: programs that this one executes inherit that. */
-static struct kernel_action make_front_action(int signal_number, void (*handler)(int, siginfo_t *, void *),
-                                              unsigned long flags, uint64_t mask)
-{
-    bool is_current = signal_number == spipe_signals_current();
-    struct kernel_action action = {handle, (flags & ~(unsigned long)SA_RESETHAND) | SA_SIGINFO | KERNEL_RESTORER,
-                                   spipe_signals_restore, mask};
-    if (is_current)
-        action.flags |= SA_RESTART | SA_ONSTACK;
-    else if ((uintptr_t)handler == (uintptr_t)SIG_IGN)
-        action.handler = handler;
-    return action;
-}
-
 int spipe_signals_exchange(int signal_number, const struct sigaction *action, struct sigaction *ret_old)
 {
     struct fronted *front = &fronts[signal_number];
@@ -189,7 +200,8 @@ int spipe_signals_exchange(int signal_number, const struct sigaction *action, st
         unsigned long flags = (unsigned long)(unsigned)action->sa_flags | KERNEL_RESTORER;
         uint64_t mask;
         memcpy(&mask, &action->sa_mask, sizeof mask);
-        struct kernel_action front_action = make_front_action(signal_number, action->sa_sigaction, flags, mask);
+        bool is_current = signal_number == spipe_signals_current();
+        struct kernel_action front_action = make_front_action(is_current, action->sa_sigaction, flags, mask);
         long status = set_action(signal_number, &front_action, NULL);
         if (status < 0)
             return (int)status;

@@ -16,11 +16,15 @@ function(spipe_add_survival row)
     LABELS survival TIMEOUT 120 SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
 endfunction()
 
-# spipe_add_survival_target(NAME [LIBRARIES library...]): the program tests/survival/NAME.c, SURVIVAL_PROGRAM("NAME") to
-# its tests.
+# spipe_add_survival_target(NAME [SOURCE name] [LIBRARIES library...]): the program tests/survival/NAME.c (or another source
+# there), SURVIVAL_PROGRAM("NAME") to its tests.
 function(spipe_add_survival_target name)
-  cmake_parse_arguments(TARGET "" "" "LIBRARIES" ${ARGN})
-  add_executable(survive-${name} survival/${name}.c)
+  cmake_parse_arguments(TARGET "" "SOURCE" "LIBRARIES" ${ARGN})
+  if(NOT TARGET_SOURCE)
+    set(TARGET_SOURCE ${name})
+  endif()
+  add_executable(survive-${name} survival/${TARGET_SOURCE}.c)
+  target_include_directories(survive-${name} PRIVATE ${PROJECT_SOURCE_DIR})
   spipe_prepare_promise_target(survive-${name} survive-${name})
   target_link_libraries(survive-${name} PRIVATE ${TARGET_LIBRARIES})
 endfunction()
@@ -48,3 +52,10 @@ endfunction()
 
 spipe_add_survival_target(sleeps)
 spipe_add_survival_area(sleeps TARGETS sleeps)
+
+spipe_add_survival_target(handlers)
+spipe_add_survival_target(handlers-late SOURCE handlers LIBRARIES stackpipe-agent)
+spipe_add_survival_area(handlers TARGETS handlers handlers-late)
+
+spipe_add_survival_target(masks)
+spipe_add_survival_area(masks TARGETS masks)
