@@ -59,3 +59,7 @@ spipe_add_survival_area(handlers TARGETS handlers handlers-late)
 
 spipe_add_survival_target(masks)
 spipe_add_survival_area(masks TARGETS masks)
+
+spipe_add_survival_target(stacks)
+spipe_add_survival_target(broken)
+spipe_add_survival_area(stacks TARGETS stacks broken)
