@@ -50,6 +50,11 @@ function(spipe_add_survival_area area)
   endforeach()
 endfunction()
 
+spipe_add_survival_target(workers)
+target_include_directories(survive-workers PRIVATE ${PROJECT_SOURCE_DIR})
+spipe_add_survival_area(hosts TARGETS workers)
+target_sources(test_survival_hosts PRIVATE fault_pipe.c)
+
 spipe_add_survival_target(sleeps)
 spipe_add_survival_area(sleeps TARGETS sleeps)
 

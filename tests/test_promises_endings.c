@@ -121,7 +121,7 @@ static void check_delay(uint64_t plain_us, uint64_t profiled_us)
 
 static void test_end_is_not_held_up_by_a_host_that_never_reads(void **state)
 {
-    struct capture_settings settings = {CAPTURE_NEVER_READS, FAST_RATE};
+    struct capture_settings settings = {.manner = CAPTURE_NEVER_READS, .cpu_period_us = FAST_RATE};
     struct capture_host *host = capture_host_start(target_folder(), settings);
     struct target target = {.argument = ARGUMENTS("endings", "return")};
     uint64_t plain_us = shortest_run_us(&target, 11 << 8);
@@ -134,7 +134,7 @@ static void test_end_is_not_held_up_by_a_host_that_never_reads(void **state)
 /* Such a host serves once. */
 static uint64_t run_with_still_host_us(void)
 {
-    struct capture_settings settings = {CAPTURE_STANDS_STILL, FAST_RATE};
+    struct capture_settings settings = {.manner = CAPTURE_STANDS_STILL, .cpu_period_us = FAST_RATE};
     struct capture_host *host = capture_host_start_process(target_folder(), settings, geteuid());
     struct target target = {.argument = ARGUMENTS("endings", "return")};
     struct target_outcome outcome = promise_run_with(target, host);
@@ -162,7 +162,8 @@ static void test_program_outlives_a_host_that_closes_in_the_middle(void **state)
     (void)state;
     struct target target = {.argument = ARGUMENTS("endings", "outlive-host")};
     struct capture_host *host =
-        capture_host_start(target_folder(), (struct capture_settings){CAPTURE_CLOSES, FAST_RATE});
+        capture_host_start(target_folder(),
+                           (struct capture_settings){.manner = CAPTURE_CLOSES, .cpu_period_us = FAST_RATE});
     struct target_outcome plain = target_run(&target);
     struct target_outcome profiled = promise_run_with(target, host);
     assert_true(target_behaves_alike(&plain, &profiled));

@@ -66,7 +66,8 @@ static void check_unprofiled(const char *endpoint, bool starts_now, uint64_t mos
 /* With `wait` the program may be held for a second, with `now` not at all. */
 static void check_host(enum capture_manner manner, uint64_t most_held_us, const char *reason)
 {
-    struct capture_host *host = capture_host_start(target_folder(), (struct capture_settings){manner, DEFAULT_RATE});
+    struct capture_settings settings = {.manner = manner, .cpu_period_us = DEFAULT_RATE};
+    struct capture_host *host = capture_host_start(target_folder(), settings);
     check_unprofiled(capture_host_endpoint(host), false, most_held_us, reason);
     check_unprofiled(capture_host_endpoint(host), true, 0, reason);
     capture_host_free(host);
@@ -127,7 +128,7 @@ static void test_garbage_is_refused(void **state)
 static void test_other_major_version_is_refused_with_words(void **state)
 {
     (void)state;
-    struct capture_settings settings = {CAPTURE_OTHER_MAJOR, DEFAULT_RATE};
+    struct capture_settings settings = {.manner = CAPTURE_OTHER_MAJOR, .cpu_period_us = DEFAULT_RATE};
     struct capture_host *host = capture_host_start(target_folder(), settings);
     check_unprofiled(capture_host_endpoint(host), false, 0, "another major version");
     assert_int_equal(capture_host_finish(host), 1);
@@ -140,7 +141,7 @@ static void test_other_major_version_is_refused_with_words(void **state)
 static void test_configuration_with_another_token_is_refused(void **state)
 {
     (void)state;
-    struct capture_settings settings = {CAPTURE_WRONG_TOKEN, DEFAULT_RATE};
+    struct capture_settings settings = {.manner = CAPTURE_WRONG_TOKEN, .cpu_period_us = DEFAULT_RATE};
     struct capture_host *host = capture_host_start(target_folder(), settings);
     check_unprofiled(capture_host_endpoint(host), false, 0, "token");
     assert_int_equal(capture_host_finish(host), 1);
@@ -151,7 +152,7 @@ static void test_configuration_with_another_token_is_refused(void **state)
 static void test_garbage_in_a_session_ends_it_and_not_the_program(void **state)
 {
     (void)state;
-    struct capture_settings settings = {CAPTURE_LATER_GARBAGE, FAST_RATE};
+    struct capture_settings settings = {.manner = CAPTURE_LATER_GARBAGE, .cpu_period_us = FAST_RATE};
     struct capture_host *host = capture_host_start(target_folder(), settings);
     struct target_outcome outcome = promise_run_with((struct target){.argument = ARGUMENTS("process", "work")}, host);
     assert_true(target_behaves_alike(&plain, &outcome));
@@ -167,7 +168,7 @@ static void test_host_of_another_user_gets_nothing(void **state)
     (void)state;
     if (geteuid() != 0)
         skip(); /* only root can be another user as well */
-    struct capture_settings settings = {CAPTURE_CLOSES, FAST_RATE};
+    struct capture_settings settings = {.manner = CAPTURE_CLOSES, .cpu_period_us = FAST_RATE};
     struct capture_host *host = capture_host_start_process(target_folder(), settings, NOBODY);
     check_unprofiled(capture_host_endpoint(host), false, 0, "belongs to another user");
     capture_host_free(host);

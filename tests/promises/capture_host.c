@@ -61,6 +61,8 @@ static void send_configuration(int connection, const struct capture_settings *se
     struct spipe_host_record record = {.kind = SPIPE_HOST_RECORD_CONFIGURATION};
     record.configuration.token = settings->manner == CAPTURE_WRONG_TOKEN ? "another" : CAPTURE_TOKEN;
     record.configuration.cpu_period_us = settings->cpu_period_us;
+    record.configuration.buffer_kib = settings->buffer_kib;
+    record.configuration.reconnect_ms = settings->reconnect_ms;
     memcpy(bytes, spipe_preface, SPIPE_PREFACE_LEN);
     if (settings->manner == CAPTURE_OTHER_MAJOR)
         bytes[SPIPE_PREFACE_LEN - 1] = 9;
@@ -237,6 +239,11 @@ struct capture_host *capture_host_start_process(const char *folder, struct captu
 const char *capture_host_endpoint(const struct capture_host *host)
 {
     return host->endpoint;
+}
+
+const char *capture_host_path(const struct capture_host *host)
+{
+    return host->path;
 }
 
 static void stop(struct capture_host *host)

@@ -32,6 +32,8 @@ enum capture_manner {
 struct capture_settings {
     enum capture_manner manner;
     uint32_t cpu_period_us; /* 0: the agent's choice */
+    uint32_t buffer_kib;    /* 0: the agent's choice */
+    uint32_t reconnect_ms;  /* 0: an agent that loses the connection is not to come back */
 };
 
 struct capture_host;
@@ -43,8 +45,9 @@ struct capture_host *capture_host_start(const char *folder, struct capture_setti
  */
 struct capture_host *capture_host_start_process(const char *folder, struct capture_settings settings, uid_t user_id);
 
-/* Its endpoint, as for STACKPIPE_ENDPOINT. */
+/* Its endpoint, as for STACKPIPE_ENDPOINT, and its socket's path. */
 const char *capture_host_endpoint(const struct capture_host *host);
+const char *capture_host_path(const struct capture_host *host);
 
 /* Waits until all connections have come to their end, two seconds at most, and reads the sessions. Returns how many
  * there were: connections on which the agent said anything. */

@@ -282,6 +282,7 @@ struct capture_sums capture_session_sums(const struct capture_session *session)
         sums.sent += ledger->sent;
         sums.pending += ledger->pending;
         sums.dropped += dropped_of(ledger);
+        sums.dropped_pipe_full += ledger->dropped_pipe_full;
         sums.dropped_no_slot += ledger->dropped_no_slot;
         sums.dropped_blocked += ledger->dropped_blocked;
         sums.cpu_us += ledger->cpu_us;

@@ -61,6 +61,7 @@ struct capture_sums {
     uint64_t sent;
     uint64_t pending;
     uint64_t dropped;
+    uint64_t dropped_pipe_full;
     uint64_t dropped_no_slot;
     uint64_t dropped_blocked;
     uint64_t cpu_us;

@@ -23,7 +23,7 @@ struct target_outcome promise_run_with(struct target target, struct capture_host
 struct promise_pair promise_run_profiled(struct target target, uint32_t cpu_period_us)
 {
     struct promise_pair pair = {0};
-    pair.host = capture_host_start(target_folder(), (struct capture_settings){CAPTURE_READS, cpu_period_us});
+    pair.host = capture_host_start(target_folder(), (struct capture_settings){.cpu_period_us = cpu_period_us});
     pair.profiled = promise_run_with(target, pair.host);
     pair.session_count = capture_host_finish(pair.host);
     pair.session = pair.session_count == 0 ? NULL : capture_host_session(pair.host, 0);
