@@ -96,6 +96,28 @@ static bool needs_pump(enum spipe_walk_end end)
     return end == SPIPE_WALK_NEEDS_TABLE || end == SPIPE_WALK_UNKNOWN_CODE;
 }
 
+/* Is it this sample's turn to be walked again by the host? */
+static bool is_audited(struct spipe_slot *slot)
+{
+    uint32_t interval = atomic_load_explicit(&spipe_handler_shared.audit_interval, memory_order_relaxed);
+    if (__builtin_expect(interval == 0, 1))
+        return false;
+    if (++slot->audit_wait < interval)
+        return false;
+    slot->audit_wait = 0;
+    return true;
+}
+
+static void take_audit(struct spipe_raw_sample *sample, const struct spipe_registers *registers,
+                       const struct spipe_stack_view *view)
+{
+    sample->slice = spipe_slice_take(registers, view->low, view->high);
+    if (sample->slice != SPIPE_SLICE_NONE)
+        sample->kind = SPIPE_RAW_AUDITED;
+    else
+        atomic_fetch_add_explicit(&spipe_handler_shared.audits_skipped, 1, memory_order_relaxed);
+}
+
 static void walk(struct spipe_slot *slot, struct spipe_raw_sample *sample, const struct spipe_registers *registers,
                  uint32_t max_depth)
 {
@@ -116,6 +138,8 @@ static void walk(struct spipe_slot *slot, struct spipe_raw_sample *sample, const
         sample->slice = spipe_slice_take(registers, view.low, view.high);
         if (sample->slice != SPIPE_SLICE_NONE)
             sample->kind = SPIPE_RAW_SLICE;
+    } else if (is_audited(slot) && view.high != 0) {
+        take_audit(sample, registers, &view);
     }
     if (end == SPIPE_WALK_BAD_TABLE || end == SPIPE_WALK_NOT_CODE || end == SPIPE_WALK_NO_PROGRESS)
         add64(&slot->unwind_faults, 1);

@@ -16,7 +16,8 @@
 enum spipe_raw_kind {
     SPIPE_RAW_SKIP = 0,     /* nothing: the rest of the ring's memory up to its end */
     SPIPE_RAW_WALKED = 1,   /* `address` holds the stack */
-    SPIPE_RAW_SLICE = 2     /* the stack is still to be walked, from the slice */
+    SPIPE_RAW_SLICE = 2,    /* the stack is still to be walked, from the slice */
+    SPIPE_RAW_AUDITED = 3   /* as WALKED, and the slice is of the same stack, for the host to walk again */
 };
 
 /* As the handler leaves it; `size` counts all bytes of it and is a multiple of 8. */
@@ -24,7 +25,7 @@ struct spipe_raw_sample {
     uint32_t size;
     uint8_t kind;
     uint8_t end;            /* enum spipe_walk_end */
-    uint16_t slice;         /* SPIPE_RAW_SLICE: its index */
+    uint16_t slice;         /* SPIPE_RAW_SLICE and SPIPE_RAW_AUDITED: its index */
     uint64_t time_ns;       /* CLOCK_MONOTONIC */
     uint32_t weight;        /* in periods */
     uint32_t depth;         /* entries of `address` */

@@ -94,6 +94,7 @@ void spipe_sampling_change_signal(struct spipe_session *session)
 void spipe_sampling_start(struct spipe_session *session)
 {
     atomic_store(&spipe_handler_shared.max_depth, session->settings.applied.max_depth);
+    atomic_store(&spipe_handler_shared.audit_interval, session->is_text ? 0 : session->settings.applied.audit_interval);
     atomic_store(&spipe_control.is_active, 1);
     if (session->mechanism == SPIPE_MECHANISM_NONE)
         return;

@@ -18,7 +18,7 @@
 #define SPIPE_SOURCE_ID_CPU 1u
 /* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the
  * rings. */
-#define SPIPE_OUTBOX_RESERVE (320u * 1024u)
+#define SPIPE_OUTBOX_RESERVE (384u * 1024u)
 
 /* Totals of slots that were given back. */
 struct spipe_ended_totals {
@@ -65,6 +65,8 @@ struct spipe_session {
     uint64_t samples_sent;
     uint64_t complete_until;            /* quanta */
     uint64_t unknown_cpu_reported;      /* periods, see ledger.c */
+    uint32_t audits_skipped_before;     /* running total at the session's start, see audit.c */
+    uint32_t audits_skipped;            /* since then, as the host was told */
     struct spipe_ended_totals ended;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Copies of a stack's upper part with the registers, for stacks that the handler could not walk because a table was not
- * there yet. The pump walks them later. A small pool, taken at start: the need lasts until the pump has compiled the
- * image's table.
+ * there yet, and for those that the host is to walk again. A small pool, taken at start: the pump walks or sends them in
+ * its next round.
  */
 #ifndef SPIPE_AGENT_SLICE_H
 #define SPIPE_AGENT_SLICE_H

@@ -57,6 +57,7 @@ struct spipe_slot {
     _Atomic uint64_t dropped_pipe_full;
     _Atomic uint64_t sleeps_cut_short;      /* calls */
     _Atomic uint64_t unwind_faults;         /* stacks */
+    uint32_t audit_wait;                    /* samples since the last audit; sampled thread only */
     _Atomic uint32_t latency[SPIPE_LATENCY_BUCKETS];
     _Atomic uint32_t latency_max_ns;
     _Atomic uint32_t signal_weight;         /* periods that the next signal stands for, added by the sampler thread */

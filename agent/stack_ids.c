@@ -167,6 +167,18 @@ void spipe_stack_ids_announce_images_again(struct spipe_session *session)
     }
 }
 
+uint32_t spipe_stack_ids_own_image(struct spipe_session *session)
+{
+    for (uint32_t i = 0; i < spipe_images_count(); i++) {
+        struct spipe_loaded_image *image = spipe_images_get(i);
+        if (!image->is_own || !image->is_present)
+            continue;
+        announce_image(session, image);
+        return image->image_id;
+    }
+    return 0;
+}
+
 bool spipe_stack_ids_is_full(const struct spipe_session *session)
 {
     return spipe_intern_new_frames(session->intern) >= DEFINITIONS_MAX ||

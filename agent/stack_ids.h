@@ -24,6 +24,9 @@ void spipe_stack_ids_follow_map(struct spipe_stack_ids *ids);
 uint32_t spipe_stack_ids_get(struct spipe_session *session, const uint64_t *address, uint32_t depth,
                              enum spipe_walk_end end);
 
+/* The id of the agent's own library, which no stack names. 0 when it is not to be found. */
+uint32_t spipe_stack_ids_own_image(struct spipe_session *session);
+
 /* True when as many definitions wait as fit a message. */
 bool spipe_stack_ids_is_full(const struct spipe_session *session);
 

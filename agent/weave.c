@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "weave.h"
 
+#include "audit.h"
 #include "batch.h"
 #include "clock.h"
 #include "control.h"
@@ -48,6 +49,7 @@ void spipe_weave_begin(struct spipe_session *session)
     struct spipe_weave *weave = session->weave;
     spipe_stack_ids_forget(session->stack_ids);
     spipe_batch_begin(&weave->cpu, SPIPE_SOURCE_ID_CPU);
+    spipe_audit_begin(session);
     weave->rescan_after_ns = 0;
     (void)spipe_images_scan();
 }
@@ -150,6 +152,19 @@ static void learn_stack(struct spipe_slot *slot, uint64_t stack_pointer, uint64_
 
 /* ------------------------------------------------------------------------------------------------------------ drain */
 
+static void release_slice(const struct spipe_raw_sample *sample)
+{
+    if (sample->kind == SPIPE_RAW_SLICE || sample->kind == SPIPE_RAW_AUDITED)
+        spipe_slice_release(sample->slice);
+}
+
+/* An Audit follows its sample, and that follows its definitions. */
+static void put_audit(struct spipe_session *session, const struct spipe_batch_sample *sample, uint16_t slice)
+{
+    spipe_weave_flush(session);
+    spipe_audit_put(session, sample, spipe_slice_get(slice));
+}
+
 static void take_walked(struct spipe_session *session, struct spipe_slot *slot, const struct spipe_raw_sample *sample,
                         const uint64_t *address, uint32_t depth, enum spipe_walk_end end)
 {
@@ -160,6 +175,8 @@ static void take_walked(struct spipe_session *session, struct spipe_slot *slot, 
                                            sample->weight, SPIPE_STATE_RUNNING,
                                            spipe_session_time(session, sample->time_ns)};
         spipe_batch_add(&session->weave->cpu, &taken);
+        if (sample->kind == SPIPE_RAW_AUDITED)
+            put_audit(session, &taken, sample->slice);
     }
     slot->sent += sample->weight;
 }
@@ -181,12 +198,12 @@ static bool take_sample(struct spipe_session *session, struct spipe_slot *slot, 
             return false;
         }
         take_walked(session, slot, sample, weave->address, depth, end);
-        spipe_slice_release(sample->slice);
     } else {
         if (sample->end == SPIPE_WALK_NEEDS_TABLE)
             (void)supply(session, SPIPE_WALK_NEEDS_TABLE, sample->address[sample->depth - 1]);
         take_walked(session, slot, sample, sample->address, sample->depth, (enum spipe_walk_end)sample->end);
     }
+    release_slice(sample);
     return true;
 }
 
@@ -216,8 +233,7 @@ static void discard_slot(struct spipe_slot *slot)
     const struct spipe_raw_sample *sample;
     while ((sample = spipe_ring_peek(&slot->ring)) != NULL) {
         atomic_fetch_add(&slot->dropped_pipe_full, sample->weight);
-        if (sample->kind == SPIPE_RAW_SLICE)
-            spipe_slice_release(sample->slice);
+        release_slice(sample);
         spipe_ring_consume(&slot->ring, sample);
     }
 }
@@ -265,6 +281,7 @@ bool spipe_weave_drain(struct spipe_session *session)
             has_room = drain_slot(session, slot);
     }
     spipe_weave_flush(session);
+    spipe_audit_put_skipped(session);
     atomic_store(&spipe_handler_shared.pipe_is_full, !has_room);
     if (has_room)
         session->complete_until = spipe_session_time(session, start_ns);

@@ -99,6 +99,7 @@ static void convert_configuration(const Stackpipe__V1__Configuration *from, stru
         .send_arguments = from->send_arguments != 0,
         .follow_children = from->follow_children != 0,
         .reconnect_ms = from->reconnect_ms,
+        .audit_interval = from->audit_interval,
     };
 }
 
@@ -457,6 +458,31 @@ static int decode_goodbye(const Stackpipe__V1__Goodbye *from, struct spipe_goodb
     return SPIPE_OK;
 }
 
+static int decode_audits(const Stackpipe__V1__Audits *from, struct spipe_arena *arena, struct spipe_audits *to)
+{
+    struct spipe_audit *audit = take_array(arena, from->n_audit, sizeof(*audit));
+    if (audit == NULL) {
+        return SPIPE_E_LIMIT;
+    }
+    for (size_t i = 0; i < from->n_audit; i++) {
+        const Stackpipe__V1__Audit *item = from->audit[i];
+        if (item->thread_id == 0 || item->time > TIME_MAX || item->registers.len % 8 != 0) {
+            return SPIPE_E_FORMAT;
+        }
+        audit[i] = (struct spipe_audit){
+            .thread_id = item->thread_id,
+            .time = item->time,
+            .stack_id = item->stack_id,
+            .registers = view(item->registers),
+            .stack_address = item->stack_address,
+            .stack = view(item->stack),
+            .is_cut = item->is_cut != 0,
+        };
+    }
+    *to = (struct spipe_audits){audit, from->n_audit, from->own_image_id, from->skipped};
+    return SPIPE_OK;
+}
+
 static int decode_kind(const Stackpipe__V1__AgentMessage *from, struct spipe_arena *arena, struct spipe_record *to)
 {
     switch (from->kind_case) {
@@ -490,6 +516,8 @@ static int decode_kind(const Stackpipe__V1__AgentMessage *from, struct spipe_are
         return decode_command_result(from->command_result, &to->command_result);
     case STACKPIPE__V1__AGENT_MESSAGE__KIND_GOODBYE:
         return decode_goodbye(from->goodbye, &to->goodbye);
+    case STACKPIPE__V1__AGENT_MESSAGE__KIND_AUDITS:
+        return decode_audits(from->audits, arena, &to->audits);
     default:
         return SPIPE_OK;
     }

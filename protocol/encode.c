@@ -97,6 +97,7 @@ static Stackpipe__V1__Configuration convert_configuration(struct job *job, const
     to.send_arguments = from->send_arguments;
     to.follow_children = from->follow_children;
     to.reconnect_ms = from->reconnect_ms;
+    to.audit_interval = from->audit_interval;
     return to;
 }
 
@@ -268,6 +269,32 @@ static int encode_images(const struct spipe_images *from, struct job *job)
     to.n_image = from->image_count;
     to.n_gone_image_id = from->gone_count;
     to.gone_image_id = borrow_column(from->gone_image_id);
+    return append_agent_message(&message, job);
+}
+
+static int encode_audits(const struct spipe_audits *from, struct job *job)
+{
+    AGENT_MESSAGE(Audits, AUDITS, audits);
+    Stackpipe__V1__Audit *items = take_array(job->scratch, from->count, sizeof(*items));
+    to.audit = take_array(job->scratch, from->count, sizeof(*to.audit));
+    if (items == NULL || to.audit == NULL) {
+        return SPIPE_E_NO_MEMORY;
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        const struct spipe_audit *audit = &from->audit[i];
+        stackpipe__v1__audit__init(&items[i]);
+        items[i].thread_id = audit->thread_id;
+        items[i].time = audit->time;
+        items[i].stack_id = audit->stack_id;
+        items[i].registers = borrow_bytes(audit->registers);
+        items[i].stack_address = audit->stack_address;
+        items[i].stack = borrow_bytes(audit->stack);
+        items[i].is_cut = audit->is_cut;
+        to.audit[i] = &items[i];
+    }
+    to.n_audit = from->count;
+    to.own_image_id = from->own_image_id;
+    to.skipped = from->skipped;
     return append_agent_message(&message, job);
 }
 
@@ -526,6 +553,8 @@ int spipe_encode_record(const struct spipe_record *record, struct spipe_arena *s
         return encode_command_result(&record->command_result, &job);
     case SPIPE_RECORD_GOODBYE:
         return encode_goodbye(&record->goodbye, &job);
+    case SPIPE_RECORD_AUDITS:
+        return encode_audits(&record->audits, &job);
     case SPIPE_RECORD_UNKNOWN:
     default:
         return SPIPE_E_ARGUMENT;

@@ -22,6 +22,7 @@ static const char *const record_kinds[] = {
     [SPIPE_RECORD_CHECKPOINT] = "checkpoint",
     [SPIPE_RECORD_COMMAND_RESULT] = "command result",
     [SPIPE_RECORD_GOODBYE] = "goodbye",
+    [SPIPE_RECORD_AUDITS] = "audits",
 };
 
 static const char *const stand_ins[] = {

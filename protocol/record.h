@@ -50,6 +50,7 @@ struct spipe_configuration {
     bool send_arguments;
     bool follow_children;
     uint32_t reconnect_ms;
+    uint32_t audit_interval;
 };
 
 /* Numbers are those of Command.action. SPIPE_ACTION_NONE is an action that this version does not know. */
@@ -293,6 +294,26 @@ struct spipe_methods {
     size_t count;
 };
 
+/* Registers in spipe_audit.registers: those that DWARF numbers on x86-64. */
+#define SPIPE_AUDIT_REGISTERS 17u
+
+struct spipe_audit {
+    uint32_t thread_id;
+    uint64_t time;
+    uint32_t stack_id;
+    struct spipe_bytes registers;   /* 8 bytes each */
+    uint64_t stack_address;
+    struct spipe_bytes stack;
+    bool is_cut;
+};
+
+struct spipe_audits {
+    const struct spipe_audit *audit;
+    size_t count;
+    uint32_t own_image_id;
+    uint32_t skipped;
+};
+
 enum spipe_phase { SPIPE_PHASE_INSTANT = 0, SPIPE_PHASE_BEGIN = 1, SPIPE_PHASE_END = 2, SPIPE_PHASE_COUNT = 3 };
 
 struct spipe_markers {
@@ -359,7 +380,8 @@ enum spipe_record_kind {
     SPIPE_RECORD_METHODS = 12,
     SPIPE_RECORD_CHECKPOINT = 13,
     SPIPE_RECORD_COMMAND_RESULT = 14,
-    SPIPE_RECORD_GOODBYE = 15
+    SPIPE_RECORD_GOODBYE = 15,
+    SPIPE_RECORD_AUDITS = 16
 };
 
 struct spipe_record {
@@ -380,6 +402,7 @@ struct spipe_record {
         struct spipe_checkpoint checkpoint;
         struct spipe_command_result command_result;
         struct spipe_goodbye goodbye;
+        struct spipe_audits audits;
     };
 };
 

@@ -32,6 +32,7 @@ spipe_add_agent_test(test_marks ${flow_doubles})
 spipe_add_agent_test(test_ledger ${flow_doubles})
 spipe_add_agent_test(test_handshake pipe_memory.c clock_fake.c agent_stream.c)
 spipe_add_agent_test(test_flow_session flow_kit.c ${flow_doubles})
+spipe_add_agent_test(test_flow_audit flow_kit.c ${flow_doubles})
 spipe_add_agent_test(test_text_dialect flow_kit.c json_lines.c ${flow_doubles})
 
 # With the real agent in a program of its own, which a sanitized agent could not be loaded into.

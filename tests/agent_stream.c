@@ -166,6 +166,23 @@ static void read_strings(struct agent_stream *stream, const struct spipe_strings
         keep_text(stream->last_string, strings->text[strings->count - 1]);
 }
 
+/* Each names a stack that was defined before, and comes right behind its sample. */
+static void read_audits(struct agent_stream *stream, const struct spipe_audits *audits)
+{
+    assert_in_range(audits->own_image_id, 0, stream->images);
+    assert_true(audits->skipped >= stream->audits_skipped);
+    stream->audits_skipped = audits->skipped;
+    for (size_t i = 0; i < audits->count; i++) {
+        const struct spipe_audit *audit = &audits->audit[i];
+        assert_int_equal(audit->registers.len, SPIPE_AUDIT_REGISTERS * 8);
+        assert_in_range(audit->thread_id, 1, stream->threads);
+        assert_in_range(audit->stack_id, 1, stream->stacks);
+        assert_int_equal(audit->time, stream->last_time);
+        stream->audit = *audit;
+        stream->audits++;
+    }
+}
+
 static void read_checkpoint(struct agent_stream *stream, const struct spipe_checkpoint *checkpoint)
 {
     assert_int_equal(checkpoint->checkpoint_number, stream->count[SPIPE_RECORD_CHECKPOINT]);
@@ -197,7 +214,7 @@ static void take_hello(struct agent_stream *stream, const struct spipe_hello *he
 static void read_record(struct agent_stream *stream, const struct spipe_record *record)
 {
     assert_int_equal(stream->count[SPIPE_RECORD_GOODBYE], 0);
-    assert_true(record->kind > SPIPE_RECORD_UNKNOWN && record->kind <= SPIPE_RECORD_GOODBYE);
+    assert_true(record->kind > SPIPE_RECORD_UNKNOWN && record->kind <= SPIPE_RECORD_AUDITS);
     stream->count[record->kind]++;
     switch (record->kind) {
     case SPIPE_RECORD_REFUSAL: keep_text(stream->last_text, record->refusal.text); break;
@@ -211,6 +228,7 @@ static void read_record(struct agent_stream *stream, const struct spipe_record *
     case SPIPE_RECORD_LEDGER: read_ledger(stream, &record->ledger); break;
     case SPIPE_RECORD_MARKERS: read_markers(stream, &record->markers); break;
     case SPIPE_RECORD_STRINGS: read_strings(stream, &record->strings); break;
+    case SPIPE_RECORD_AUDITS: read_audits(stream, &record->audits); break;
     case SPIPE_RECORD_CHECKPOINT: read_checkpoint(stream, &record->checkpoint); break;
     case SPIPE_RECORD_COMMAND_RESULT:
         assert_true(stream->result_count < AGENT_STREAM_RESULTS);

@@ -23,7 +23,7 @@ struct agent_stream_thread {
 };
 
 struct agent_stream {
-    size_t count[16];                   /* records by kind */
+    size_t count[SPIPE_RECORD_AUDITS + 1];  /* records by kind */
     uint32_t frames;                    /* ids given since the last Checkpoint */
     uint32_t stacks;
     uint32_t strings;
@@ -49,6 +49,9 @@ struct agent_stream {
     int32_t marker_value;
     uint32_t marker_thread_id;
     uint32_t stand_in[16];              /* stacks since the last Checkpoint that begin with such a frame */
+    uint32_t audits;
+    uint32_t audits_skipped;
+    struct spipe_audit audit;           /* the last one; its bytes are gone, their lengths are there */
     struct spipe_goodbye goodbye;
     uint64_t last_time;                 /* of the last sample that was read */
     size_t deepest;                     /* nodes of the deepest stack of a sample */

@@ -115,6 +115,7 @@ static struct spipe_configuration configuration(struct record_kit_random *random
         .send_arguments = chance(random),
         .follow_children = chance(random),
         .reconnect_ms = number32(random),
+        .audit_interval = number32(random),
     };
 }
 
@@ -227,6 +228,23 @@ static void make_images(struct record_kit_random *random, struct spipe_arena *ar
     to->gone_image_id = column(random, to->gone_count, arena);
 }
 
+static void make_audits(struct record_kit_random *random, struct spipe_arena *arena, struct spipe_audits *to)
+{
+    struct spipe_audit *audit = take(arena, COUNT_MAX * sizeof(*audit));
+    for (size_t i = 0; i < COUNT_MAX; i++) {
+        audit[i] = (struct spipe_audit){
+            .thread_id = 1 + number32(random) / 2,
+            .time = number(random, 53),
+            .stack_id = number32(random),
+            .registers = bytes(random, i * 8, arena),
+            .stack_address = number(random, 64),
+            .stack = bytes(random, i, arena),
+            .is_cut = i % 2 != 0,
+        };
+    }
+    *to = (struct spipe_audits){audit, count(random), number32(random), number32(random)};
+}
+
 static void make_threads(struct record_kit_random *random, struct spipe_arena *arena, struct spipe_threads *to)
 {
     struct spipe_thread *thread = take(arena, COUNT_MAX * sizeof(*thread));
@@ -334,6 +352,9 @@ struct spipe_record record_kit_record(struct record_kit_random *random, enum spi
     case SPIPE_RECORD_METHODS:
         make_methods(random, arena, &record.methods);
         break;
+    case SPIPE_RECORD_AUDITS:
+        make_audits(random, arena, &record.audits);
+        break;
     case SPIPE_RECORD_CHECKPOINT:
         record.checkpoint = (struct spipe_checkpoint){number32(random), number(random, 53), bytes(random, 24, arena)};
         break;
@@ -431,6 +452,7 @@ static void same_configuration(const struct spipe_configuration *a, const struct
     SAME(send_arguments);
     SAME(follow_children);
     SAME(reconnect_ms);
+    SAME(audit_interval);
 }
 
 static void same_hello(const struct spipe_hello *a, const struct spipe_hello *b)
@@ -535,6 +557,22 @@ static void same_images(const struct spipe_images *a, const struct spipe_images 
         same_image(&a->image[i], &b->image[i]);
     }
     SAME_COLUMN(gone_image_id, a->gone_count);
+}
+
+static void same_audits(const struct spipe_audits *a, const struct spipe_audits *b)
+{
+    SAME(count);
+    SAME(own_image_id);
+    SAME(skipped);
+    for (size_t i = 0; i < a->count; i++) {
+        SAME(audit[i].thread_id);
+        SAME(audit[i].time);
+        SAME(audit[i].stack_id);
+        SAME_BYTES(audit[i].registers);
+        SAME(audit[i].stack_address);
+        SAME_BYTES(audit[i].stack);
+        SAME(audit[i].is_cut);
+    }
 }
 
 static void same_threads(const struct spipe_threads *a, const struct spipe_threads *b)
@@ -654,6 +692,9 @@ void record_kit_assert_equal(const struct spipe_record *a, const struct spipe_re
         return;
     case SPIPE_RECORD_METHODS:
         same_methods(&a->methods, &b->methods);
+        return;
+    case SPIPE_RECORD_AUDITS:
+        same_audits(&a->audits, &b->audits);
         return;
     case SPIPE_RECORD_CHECKPOINT:
         SAME(checkpoint.checkpoint_number);

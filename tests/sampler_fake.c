@@ -106,18 +106,19 @@ static void add(_Atomic uint64_t *counter, uint64_t amount)
     atomic_fetch_add(counter, amount);
 }
 
-bool sampler_fake_put(struct spipe_slot *slot, uint64_t time_ns, uint32_t weight, const uint64_t *address,
-                      uint32_t depth, enum spipe_walk_end end)
+/* A sample that was walked, to be committed; NULL when the ring is full. */
+static struct spipe_raw_sample *take(struct spipe_slot *slot, uint64_t time_ns, uint32_t weight, const uint64_t *address,
+                                     uint32_t depth)
 {
     add(&slot->attempted, weight);
     struct spipe_raw_sample *sample = spipe_ring_reserve(&slot->ring, depth);
     if (sample == NULL) {
         bool is_pipe = atomic_load(&spipe_handler_shared.pipe_is_full) != 0;
         add(is_pipe ? &slot->dropped_pipe_full : &slot->dropped_ring_full, weight);
-        return false;
+        return NULL;
     }
     sample->kind = SPIPE_RAW_WALKED;
-    sample->end = (uint8_t)end;
+    sample->end = SPIPE_WALK_ROOT;
     sample->slice = SPIPE_SLICE_NONE;
     sample->time_ns = time_ns;
     sample->weight = weight;
@@ -125,6 +126,29 @@ bool sampler_fake_put(struct spipe_slot *slot, uint64_t time_ns, uint32_t weight
     sample->generation = 0;
     sample->stack_unknown = 0;
     memcpy(sample->address, address, depth * sizeof address[0]);
+    return sample;
+}
+
+bool sampler_fake_put(struct spipe_slot *slot, uint64_t time_ns, uint32_t weight, const uint64_t *address,
+                      uint32_t depth, enum spipe_walk_end end)
+{
+    struct spipe_raw_sample *sample = take(slot, time_ns, weight, address, depth);
+    if (sample == NULL)
+        return false;
+    sample->end = (uint8_t)end;
+    spipe_ring_commit(&slot->ring, sample);
+    return true;
+}
+
+bool sampler_fake_put_audited(struct spipe_slot *slot, uint64_t time_ns, const uint64_t *address, uint32_t depth,
+                              const struct spipe_registers *registers, uint64_t low, uint64_t high)
+{
+    struct spipe_raw_sample *sample = take(slot, time_ns, 1, address, depth);
+    if (sample == NULL)
+        return false;
+    sample->slice = spipe_slice_take(registers, low, high);
+    assert(sample->slice != SPIPE_SLICE_NONE);
+    sample->kind = SPIPE_RAW_AUDITED;
     spipe_ring_commit(&slot->ring, sample);
     return true;
 }

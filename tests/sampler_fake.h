@@ -36,4 +36,8 @@ void sampler_fake_thread_end(int tid);
 bool sampler_fake_put(struct spipe_slot *slot, uint64_t time_ns, uint32_t weight, const uint64_t *address,
                       uint32_t depth, enum spipe_walk_end end);
 
+/* The same with a copy of the stack from `low` to `high`, for the host to walk again. */
+bool sampler_fake_put_audited(struct spipe_slot *slot, uint64_t time_ns, const uint64_t *address, uint32_t depth,
+                              const struct spipe_registers *registers, uint64_t low, uint64_t high);
+
 #endif

@@ -151,7 +151,7 @@ static void test_kinds_that_do_not_exist_are_refused(void **state)
     struct spipe_host_record host = {.kind = SPIPE_HOST_RECORD_UNKNOWN};
     struct spipe_host_record command = {.kind = SPIPE_HOST_RECORD_COMMAND, .command.action = SPIPE_ACTION_NONE};
     assert_int_equal(spipe_encode_record(&record, &fixture->scratch, &fixture->buffer), SPIPE_E_ARGUMENT);
-    record.kind = (enum spipe_record_kind)16;
+    record.kind = (enum spipe_record_kind)17;
     assert_int_equal(spipe_encode_record(&record, &fixture->scratch, &fixture->buffer), SPIPE_E_ARGUMENT);
     assert_int_equal(spipe_encode_host_record(&host, &fixture->scratch, &fixture->buffer), SPIPE_E_ARGUMENT);
     assert_int_equal(spipe_encode_host_record(&command, &fixture->scratch, &fixture->buffer), SPIPE_E_ARGUMENT);

@@ -206,7 +206,7 @@ static bool is_field(const char *name)
     const char *const others[] = {
         "syntax",  "csharp_namespace", "command", "refusal", "hello",      "applied",        "samples",
         "stacks",  "frames",           "images",  "threads", "ledger",     "markers",        "strings",
-        "methods", "checkpoint",       "goodbye", "command_result",
+        "methods", "checkpoint",       "goodbye", "command_result", "audits",
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (strcmp(name, others[i]) == 0) {

@@ -51,6 +51,7 @@ static void dump_configuration(struct spipe_dump_writer *writer, const struct sp
     BOOL(configuration, send_arguments);
     BOOL(configuration, follow_children);
     UNSIGNED(configuration, reconnect_ms);
+    UNSIGNED(configuration, audit_interval);
 }
 
 static void dump_sources(struct spipe_dump_writer *writer, const struct spipe_source *source, size_t count)
@@ -243,6 +244,25 @@ static void dump_goodbye(struct spipe_dump_writer *writer, const struct spipe_go
     UNSIGNED(goodbye, samples_dropped);
 }
 
+static void dump_audits(struct spipe_dump_writer *writer, const struct spipe_audits *audits)
+{
+    spipe_dump_writer_begin_list(writer, "audit", audits->count);
+    for (size_t i = 0; i < audits->count && spipe_dump_writer_begin_item(writer, i); i++) {
+        const struct spipe_audit *audit = &audits->audit[i];
+        UNSIGNED(audit, thread_id);
+        UNSIGNED(audit, time);
+        UNSIGNED(audit, stack_id);
+        BYTES(audit, registers);
+        UNSIGNED(audit, stack_address);
+        BYTES(audit, stack);
+        BOOL(audit, is_cut);
+        spipe_dump_writer_end_item(writer);
+    }
+    spipe_dump_writer_end_list(writer, audits->count);
+    UNSIGNED(audits, own_image_id);
+    UNSIGNED(audits, skipped);
+}
+
 void spipe_dump_record(struct spipe_dump_writer *writer, const struct spipe_record *record)
 {
     switch (record->kind) {
@@ -265,6 +285,7 @@ void spipe_dump_record(struct spipe_dump_writer *writer, const struct spipe_reco
         DUMP(CHECKPOINT, checkpoint);
         DUMP(COMMAND_RESULT, command_result);
         DUMP(GOODBYE, goodbye);
+        DUMP(AUDITS, audits);
 #undef DUMP
     case SPIPE_RECORD_UNKNOWN:
         break;

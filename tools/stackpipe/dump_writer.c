@@ -8,6 +8,8 @@
 /* How much of a column, and of a list, a line of text shows. */
 #define COLUMN_SHOWN 6
 #define LIST_SHOWN   3
+/* And of bytes: any id or hash. */
+#define BYTES_SHOWN 64
 
 void spipe_dump_writer_init(struct spipe_dump_writer *writer, FILE *stream, bool is_json)
 {
@@ -74,8 +76,11 @@ void spipe_dump_writer_bytes(struct spipe_dump_writer *writer, const char *key, 
         spipe_json_hex(&writer->json, value.data, value.len);
     } else if (value.len > 0) {
         fprintf(writer->stream, " %s=", key);
-        for (size_t i = 0; i < value.len; i++) {
+        for (size_t i = 0; i < value.len && i < BYTES_SHOWN; i++) {
             fprintf(writer->stream, "%02x", value.data[i]);
+        }
+        if (value.len > BYTES_SHOWN) {
+            fprintf(writer->stream, "...(%zu)", value.len);
         }
     }
 }

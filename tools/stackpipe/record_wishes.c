@@ -16,6 +16,7 @@
 #define DURATION_MAX_NS (4294967u * UINT64_C(1000000000))
 #define BUFFER_MIN      (64u << 10)
 #define BUFFER_MAX      (UINT64_C(1024) << 30)
+#define AUDIT_MAX       1000000000u
 
 static int read_children(const struct spipe_options *options)
 {
@@ -56,14 +57,17 @@ static bool read_numbers(const struct spipe_options *options, struct spipe_confi
     double rate_hz = 0;
     uint64_t duration_ns = 0;
     uint64_t buffer = 0;
+    uint64_t audit = 0;
     if (!spipe_options_real(options, "rate", RATE_MIN_HZ, RATE_MAX_HZ, &rate_hz) ||
         !spipe_options_seconds(options, "duration", DURATION_MIN_NS, DURATION_MAX_NS, &duration_ns) ||
-        !spipe_options_size(options, "buffer", BUFFER_MIN, BUFFER_MAX, &buffer)) {
+        !spipe_options_size(options, "buffer", BUFFER_MIN, BUFFER_MAX, &buffer) ||
+        !spipe_options_count(options, "audit", 1, AUDIT_MAX, &audit)) {
         return false;
     }
     configuration->cpu_period_us = rate_hz > 0 ? (uint32_t)(1e6 / rate_hz + 0.5) : 0;
     configuration->stop_after_ms = (uint32_t)((duration_ns + 500000u) / 1000000u);
     configuration->buffer_kib = (uint32_t)((buffer + 1023u) / 1024u);
+    configuration->audit_interval = (uint32_t)audit;
     return true;
 }
 

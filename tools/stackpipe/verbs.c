@@ -43,6 +43,9 @@ static const struct spipe_option_row record_options[] = {
      "What to do about the processes that the program starts. Only ignore, which is the default, is supported."},
     {"buffer", 0, "SIZE", SPIPE_COMPLETE_NOTHING,
      "Memory in which the agent keeps data that the pipe does not take yet, such as 4M or 64M."},
+    {"audit", 0, "N", SPIPE_COMPLETE_NOTHING,
+     "Keeps, of one in N samples of each thread, the registers and the stack itself too, so that report --audit can "
+     "unwind them again by other means. Such a capture holds what the program had on its stacks."},
     {"endpoint", 0, "E", SPIPE_COMPLETE_FILES,
      "Listens there (pipe:NAME, unix:/PATH or /PATH) instead of at a private socket."},
     {"quiet", 'q', NULL, SPIPE_COMPLETE_NOTHING,

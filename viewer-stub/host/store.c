@@ -312,6 +312,7 @@ static int take_record(struct spipe_store *store, const struct spipe_record *rec
         return store_add_goodbye(store, &record->goodbye);
     case SPIPE_RECORD_REFUSAL:
     case SPIPE_RECORD_COMMAND_RESULT:
+    case SPIPE_RECORD_AUDITS: /* see audit.h */
     case SPIPE_RECORD_UNKNOWN:
         break;
     }
