@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
 import harness  # noqa: E402
 
 BENCH = os.path.join(harness.BUILD, "bench")
 PROFILER_LIBRARY = "libprofiler.so.0"
+LIMIT_S = 300
+PAIR_START_NS = 250_000_000  # by then perf has started, too
 
 
 class Unusable(Exception):
@@ -33,6 +36,14 @@ def processors():
     return usable[0], usable[-1]
 
 
+def read_account(path):
+    with open(path, encoding="utf-8") as file:
+        account = json.load(file)
+    account["cpu_us"] = account["user_us"] + account["system_us"]
+    account["own_cpu_us"] = account["cpu_us"] - account.get("agent_cpu_us", 0)
+    return account
+
+
 class Bed:
     """A folder for the files of a run, and the means to run programs watched in some way. Use it in a `with`."""
 
@@ -49,25 +60,40 @@ class Bed:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def call(self, command, limit_s=300):
+    def call(self, command):
         """Runs a command of ours and returns its standard output."""
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s,
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S,
                               cwd=self.folder, env=harness.clean_environment(), check=False)
         if done.returncode != 0:
             raise Unusable(f"{os.path.basename(command[0])} fails: {(done.stderr or done.stdout).strip()[-300:]}")
         return done.stdout
 
+    def session_command(self, result, command, options=(), prefix=()):
+        pinned = ["--cpu", f"{self.program_cpu},{self.other_cpu}"]
+        return [*prefix, helper("bench_session"), "--json", result, *pinned, *options, *command]
+
     def session(self, command, options=(), prefix=()):
         """Runs a program under bench_session (which see for the options), itself started by `prefix`. Returns what the
         program used and, when the agent was there, the session's account."""
         result = self.path("session.json")
-        pinned = ["--cpu", f"{self.program_cpu},{self.other_cpu}"]
-        self.call([*prefix, helper("bench_session"), "--json", result, *pinned, *options, *command])
-        with open(result, encoding="utf-8") as file:
-            account = json.load(file)
-        account["cpu_us"] = account["user_us"] + account["system_us"]
-        account["own_cpu_us"] = account["cpu_us"] - account.get("agent_cpu_us", 0)
-        return account
+        self.call(self.session_command(result, command, options, prefix))
+        return read_account(result)
+
+    def pair(self, command, options=(), prefix=(), watched_first=True):
+        """Runs a program twice at the same time on the one processor, watched and by itself, so that both meet the same
+        moments of the machine in slices of milliseconds. Returns both accounts, the watched one first."""
+        start = ["--start-at", str(time.monotonic_ns() + PAIR_START_NS)]
+        results = [self.path("watched.json"), self.path("itself.json")]
+        commands = [self.session_command(results[0], command, [*options, *start], prefix),
+                    self.session_command(results[1], command, start)]
+        started = [subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                    text=True, cwd=self.folder, env=harness.clean_environment())
+                   for line in (commands if watched_first else commands[::-1])]
+        for process in started:
+            complaint = process.communicate(timeout=LIMIT_S)[1]
+            if process.returncode != 0:
+                raise Unusable(f"{process.args[0]} fails: {complaint.strip()[-300:]}")
+        return tuple(read_account(result) for result in results)
 
     def agent_options(self, rate=None, mechanism=None):
         options = ["--agent", harness.AGENT]

@@ -36,13 +36,17 @@ class Programs(Workloads):
     """Adds to the programs of the end-to-end tests those that are of interest for speed alone."""
 
     def awk(self):
-        return [need("mawk"), "-v", "rounds=" + self.count(700000), AWK_WORK]
+        return [need("mawk"), "-v", "rounds=" + self.count(1400000), AWK_WORK]
 
     def objects(self):
-        return [beds.helper("work_objects"), self.count(40)]
+        return [beds.helper("work_objects"), self.count(640)]
 
     def threads(self):
         return [beds.helper("work_threads"), "64", self.count(11000)]
+
+    def xz(self):
+        path = self.binary_data(1)
+        return [need("xz"), "-6", "-T1", "-k", "-c", *[path] * max(1, round(self.seconds * 2))]
 
     def c_source(self):
         return self.file("library.c", C_SOURCE)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a row has found: lines of the table, each beside its target."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Optional
 
@@ -41,7 +42,11 @@ class Line:
         return "met" if low >= self.at_least else "not met" if high < self.at_least else "undecided"
 
     def to_json(self):
-        return {**asdict(self), "verdict": self.verdict}
+        """JSON knows no infinity, which the upper end of an interval can be."""
+        members = {**asdict(self), "verdict": self.verdict}
+        if self.spread:
+            members["spread"] = {name: value if math.isfinite(value) else None for name, value in asdict(self.spread).items()}
+        return members
 
 
 def measured(row, what, unit, values, **more):
@@ -58,6 +63,8 @@ def number(value):
     """Three digits that matter, without exponents."""
     if value is None:
         return "-"
+    if math.isinf(value):
+        return "inf"
     size = abs(value)
     if size >= 100000:
         return f"{value:,.0f}".replace(",", " ")

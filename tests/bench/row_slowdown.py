@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
 """By how much a busy program is slowed down: CPU time for the same work, against the same program by itself.
 
-Each program runs for some tenths of a second again and again: by itself, and watched in one way after the other, in an
-order that is drawn anew in each round, with runs by itself in between (P a b P c d P ...). Each watched run is compared
-with the runs by itself on both its sides, so what drifts falls out. Start-up has a row of its own: what /bin/true uses
-more when it is watched in the same way, in the same round, is taken off. The figure is the median of those ratios, with
-its 95 % interval.
+Each program runs twice at the same time on one processor, watched and by itself. The kernel lets them take turns of some
+milliseconds, so both meet the same moments of the machine, whose speed can change by a fifth from one second to the next;
+one program after the other would need a hundred times as many runs for the same certainty. Both do the same fixed work, of
+some tenths of a second, and what is compared is the CPU time that the system counts for each, by itself and by ratio.
+The host, perf and the agent's own threads are on another processor.
 
-"own" is the user and system time of the program without that of the agent's threads, "process" all of it, "wall" the
-time on the clock; the program is pinned to one processor, with the agent's threads, and the host or perf to another.
-"itself" compares the program with itself: what the method makes of no difference at all.
+Rounds take the ways of watching in an order that is drawn anew each time; which of the two starts first changes by chance.
+Start-up has a row of its own: what /bin/true uses more when it is watched in the same way is taken off. The figure is the
+median of the ratios with its 95 % interval. It counts the program's own CPU time, user and system; "whole" is with the
+agent's threads. "itself" compares the program with itself: what the method makes of no difference at all.
 
 Beside each, from the same runs: the weights of all samples beside the CPU time that the mechanism can see (1.00 is exact),
 samples a second of CPU time, and the sleeps that were cut short.
@@ -17,24 +18,25 @@ samples a second of CPU time, and the sleeps that were cut short.
 
 import random
 import shutil
-from dataclasses import astuple
 
 import bed as beds
 import programs
-from estimate import Estimate, estimate
+from estimate import estimate_quotient, median
 from harness import AGENT
 from machine import tick_hz
 from result import Line, absent, measured
 
 NAME = "slowdown"
 SECONDS = 0.5
+ROUNDS = 12
 MECHANISMS = ("thread-cpu-timer", "perf-cpu-clock", "signal-runnable")
 HIGH_RATES = (1000, 10000)
 AT_MOST = {"default": 0.2, 1000: 1.0}
 PERF_SHARE_AT_MOST = 1 / 3
 PERF_GRAPHS = ("fp", "dwarf")
+STARTS = 5
 # Of a watched run, and what each is compared with of a run by itself.
-MEMBERS = (("own_cpu_us", "cpu_us"), ("cpu_us", "cpu_us"), ("wall_us", "wall_us"))
+MEMBERS = (("own_cpu_us", "cpu_us"), ("cpu_us", "cpu_us"))
 
 
 class Way:
@@ -42,6 +44,10 @@ class Way:
 
     def __init__(self, name, options=(), prefix=(), rate=None):
         self.name, self.options, self.prefix, self.rate = name, list(options), list(prefix), rate
+
+    @property
+    def is_watched(self):
+        return bool(self.options or self.prefix)
 
 
 def sampled(bed, rate, mechanism):
@@ -83,19 +89,15 @@ def wanted_ways(bed, options):
 
 
 class Runs:
-    """What one way has shown with one program: ratios in per cent over the program by itself, and accounts."""
+    """What one way has shown with one program: per cent more than the program by itself, and accounts."""
 
     def __init__(self):
-        self.own, self.process, self.wall, self.accounts = [], [], [], []
+        self.own, self.whole, self.accounts = [], [], []
 
-    def add(self, account, start, before, after):
-        """One watched run, what start-up cost more in that way, and the runs by itself around it."""
-        def per_cent(of, base):
-            return 100 * ((account[of] - start[of]) / ((before[base] + after[base]) / 2) - 1)
-
-        for series, (of, base) in zip((self.own, self.process, self.wall), MEMBERS):
-            series.append(per_cent(of, base))
-        self.accounts.append(account)
+    def add(self, watched, itself, start):
+        for series, (of, base) in zip((self.own, self.whole), MEMBERS):
+            series.append(100 * ((watched[of] - start[of]) / itself[base] - 1))
+        self.accounts.append(watched)
 
     def total(self, member):
         return sum(account.get(member, 0) for account in self.accounts)
@@ -104,29 +106,25 @@ class Runs:
 def start_costs(bed, listed):
     """By the way's name, what a program that does nothing uses more when it is watched."""
     nothing = [shutil.which("true")]
-    plain = bed.session(nothing)
-    costs = {}
-    for way in listed:
-        watched = bed.session(nothing, way.options, way.prefix) if way.options or way.prefix else plain
-        costs[way.name] = {member: watched[member] - plain[base] for member, base in MEMBERS}
-    return costs
+    plain, watched = [], {way.name: [] for way in listed}
+    for _ in range(STARTS):
+        plain.append(bed.session(nothing))
+        for way in listed:
+            watched[way.name].append(bed.session(nothing, way.options, way.prefix) if way.is_watched else plain[-1])
+    return {name: {of: median([run[of] for run in runs]) - median([run[base] for run in plain]) for of, base in MEMBERS}
+            for name, runs in watched.items()}
 
 
 def run_rounds(bed, command, listed, rounds):
     """The runs of all ways with one program, by the way's name."""
     draw = random.Random(1)
     found = {way.name: Runs() for way in listed}
+    starts = start_costs(bed, listed)
     bed.session(command)  # caches and files
     for _ in range(rounds):
-        order = draw.sample(listed, len(listed))
-        starts = start_costs(bed, listed)
-        before = bed.session(command)
-        for pair in [order[at:at + 2] for at in range(0, len(order), 2)]:
-            accounts = [bed.session(command, way.options, way.prefix) for way in pair]
-            after = bed.session(command)
-            for way, account in zip(pair, accounts):
-                found[way.name].add(account, starts[way.name], before, after)
-            before = after
+        for way in draw.sample(listed, len(listed)):
+            watched, itself = bed.pair(command, way.options, way.prefix, watched_first=draw.random() < 0.5)
+            found[way.name].add(watched, itself, starts[way.name])
     return found
 
 
@@ -147,35 +145,29 @@ def account_note(runs):
 
 
 def line_of(program, way, runs):
+    nothing = way.name.startswith("loaded")
     limit = AT_MOST.get(way.rate) if way.options else None
-    return measured(NAME, f"{program}: {way.name}", "%", runs.own, at_most=limit, note=account_note(runs), detail={
-        "process": runs.process, "wall": runs.wall,
-        "handler_p50_ns": [account.get("handler_p50_ns") for account in runs.accounts]})
-
-
-def idle_line(program, way, runs):
-    return measured(NAME, f"{program}: {way.name}", "%", runs.own, at_most_nothing=True)
-
-
-def ratio_of_medians(what, ours, theirs):
-    """Single rounds can have a peer at nought, so the medians are divided, not the rounds; the interval is that of our
-    own figure."""
-    over, under = estimate(ours), estimate(theirs).value
-    if under <= 0:
-        return absent(NAME, what, "x", "perf record shows no slowdown here", at_most=PERF_SHARE_AT_MOST)
-    scaled = Estimate(*(part / under for part in astuple(over)[:-1]), over.count)
-    return Line(NAME, what, "x", scaled.value, scaled, at_most=PERF_SHARE_AT_MOST)
+    details = {"whole": median(runs.whole), "handler_p50_ns": median([run.get("handler_p50_ns", 0) for run in runs.accounts])}
+    return measured(NAME, f"{program}: {way.name}", "%", runs.own, at_most=limit, at_most_nothing=nothing,
+                    note=account_note(runs), detail=details)
 
 
 def share_of_perf(program, found):
-    """At 1 kHz, the best of our mechanisms beside the cheaper call graph of perf record."""
-    ours = [name for name in found if name.startswith("1000 Hz") and "perf record" not in name]
+    """At 1 kHz, each of our mechanisms beside the cheaper call graph of perf record."""
     theirs = [name for name in found if name.startswith("1000 Hz, perf record")]
-    what = f"{program}: 1000 Hz, default mechanism against perf record"
-    if not ours or not theirs:
-        return absent(NAME, what, "x", "perf record is not here", at_most=PERF_SHARE_AT_MOST)
-    cheapest = min(theirs, key=lambda name: measured(NAME, name, "%", found[name].own).value)
-    return ratio_of_medians(what, found[ours[0]].own, found[cheapest].own)
+    for name in found:
+        if not name.startswith("1000 Hz") or name in theirs:
+            continue
+        what = f"{program}: {name}, against perf record"
+        if not theirs:
+            yield absent(NAME, what, "x", "perf record is not here", at_most=PERF_SHARE_AT_MOST)
+            continue
+        cheapest = min(theirs, key=lambda graph: median(found[graph].own))
+        quotient = estimate_quotient(found[name].own, found[cheapest].own)
+        if quotient is None:
+            yield absent(NAME, what, "x", "perf record shows no slowdown here", at_most=PERF_SHARE_AT_MOST)
+        else:
+            yield Line(NAME, what, "x", quotient.value, quotient, at_most=PERF_SHARE_AT_MOST)
 
 
 def measure_program(bed, options, name):
@@ -184,11 +176,10 @@ def measure_program(bed, options, name):
         yield absent(NAME, name, "%", "not installed")
         return
     listed = wanted_ways(bed, options)
-    found = run_rounds(bed, command, listed, options.rounds or (2 if options.quick else 15))
+    found = run_rounds(bed, command, listed, options.rounds or (2 if options.quick else ROUNDS))
     for way in listed:
-        make = idle_line if way.name.startswith("loaded") else line_of
-        yield make(name, way, found[way.name])
-    yield share_of_perf(name, found)
+        yield line_of(name, way, found[way.name])
+    yield from share_of_perf(name, found)
 
 
 def measure(bed, options):

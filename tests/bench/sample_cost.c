@@ -2,14 +2,14 @@
 /*
  * What one sample costs the thread that it is taken of, the signal included.
  *
- *     sample_cost DEPTH SAMPLES EVICT_KIB same|new
+ *     sample_cost SAMPLES EVICT_KIB same|new DEPTH...
  *
- * The thread sends itself a signal from below DEPTH functions and looks at the clock before and after: the call that
+ * The thread sends itself a signal from below DEPTH functions, one depth after the other in turns, and looks at the clock before and after: the call that
  * sends it, the delivery, the handler and the return are in between. Every other time the signal is one with an empty
  * handler, so both see the same moments of the machine. EVICT_KIB of other memory are walked before each sample (0:
  * caches stay warm). "same": the stack stays; "new": each sample is taken below other functions than the one before.
  *
- * Prints one JSON object: quartiles in ns, with what the clock itself costs taken off.
+ * Prints one JSON object: quartiles in ns for each depth, with what the clock itself costs taken off.
  */
 #include "frames.h"
 #include "subject.h"
@@ -33,15 +33,21 @@ struct series {
     size_t count;
 };
 
-struct measurement {
+struct level {
     unsigned depth;
-    size_t wanted;
+    struct series empty, subject;
+};
+
+struct measurement {
+    struct level *level;
+    size_t level_count;
+    size_t wanted; /* samples of each series */
     unsigned char *evict;
     size_t evict_len;
     bool is_new;
     uint64_t path;
-    struct series empty, subject;
-    struct series *now; /* the one whose turn it is */
+    bool is_subject;    /* whose turn it is */
+    struct series *now; /* where its times go */
     size_t left;        /* of its turn */
 };
 
@@ -95,7 +101,7 @@ static void take_one(struct measurement *measurement)
 {
     union sigval value = {.sival_int = 0};
     int signal_number = EMPTY_SIGNAL;
-    if (measurement->now == &measurement->subject)
+    if (measurement->is_subject)
         signal_number = subject_signal(&value);
     if (measurement->evict_len != 0)
         evict(measurement);
@@ -113,26 +119,42 @@ static void take(void *argument)
     } while (!measurement->is_new && measurement->left > 0);
 }
 
-static void take_turn(struct measurement *measurement, struct series *series)
+static void take_turn(struct measurement *measurement, struct level *level, bool is_subject)
 {
-    measurement->now = series;
+    measurement->is_subject = is_subject;
+    measurement->now = is_subject ? &level->subject : &level->empty;
     measurement->left = BLOCK;
     while (measurement->left > 0) {
         if (measurement->is_new)
             measurement->path++;
-        frames_descend(measurement->depth, measurement->path, take, measurement);
+        frames_descend(level->depth, measurement->path, take, measurement);
     }
 }
 
-/* Turns in the order ABBA. */
+/* Turns of all depths, each in the order ABBA. */
 static void run(struct measurement *measurement, size_t samples)
 {
-    measurement->empty.count = measurement->subject.count = 0;
-    for (size_t turn = 0; measurement->subject.count < samples; turn++) {
-        subject_settle();
-        take_turn(measurement, turn % 2 == 0 ? &measurement->empty : &measurement->subject);
-        take_turn(measurement, turn % 2 == 0 ? &measurement->subject : &measurement->empty);
+    for (size_t i = 0; i < measurement->level_count; i++)
+        measurement->level[i].empty.count = measurement->level[i].subject.count = 0;
+    for (size_t done = 0, turn = 0; done < samples; done += BLOCK, turn++) {
+        for (size_t i = 0; i < measurement->level_count; i++) {
+            subject_settle();
+            take_turn(measurement, &measurement->level[i], turn % 2 != 0);
+            take_turn(measurement, &measurement->level[i], turn % 2 == 0);
+        }
     }
+}
+
+/* Twice: the first meets code without tables, and what is compiled for that is there for the second. */
+static void warm_up(struct measurement *measurement)
+{
+    struct timespec rest = {0, SETTLE_MS * 1000000L};
+    size_t evict_len = measurement->evict_len;
+    measurement->evict_len = 0;
+    run(measurement, WARM_UP);
+    nanosleep(&rest, NULL);
+    run(measurement, WARM_UP);
+    measurement->evict_len = evict_len;
 }
 
 static int compare(const void *left, const void *right)
@@ -146,10 +168,9 @@ static uint32_t quantile(const struct series *series, unsigned quarter)
     return series->ns[(series->count - 1) * quarter / 4];
 }
 
-static uint32_t clock_cost(struct measurement *measurement)
+static uint32_t clock_cost(struct series *series, size_t count)
 {
-    struct series *series = &measurement->empty;
-    for (series->count = 0; series->count < measurement->wanted; series->count++) {
+    for (series->count = 0; series->count < count; series->count++) {
         uint64_t before = now_ns();
         series->ns[series->count] = (uint32_t)(now_ns() - before);
     }
@@ -164,42 +185,57 @@ static void print_series(const char *name, struct series *series, uint32_t clock
            quantile(series, 3) - clock_ns);
 }
 
+static void print(struct measurement *measurement, unsigned long lost, uint32_t clock_ns)
+{
+    printf("{\"subject\": \"%s\", \"lost\": %lu, \"clock_ns\": %u, \"depths\": {", subject_name(), lost, clock_ns);
+    for (size_t i = 0; i < measurement->level_count; i++) {
+        struct level *level = &measurement->level[i];
+        printf("%s\"%u\": {\"samples\": %zu, ", i > 0 ? ", " : "", level->depth, level->subject.count);
+        print_series("empty_ns", &level->empty, clock_ns);
+        printf(", ");
+        print_series("sample_ns", &level->subject, clock_ns);
+        printf("}");
+    }
+    printf("}}\n");
+}
+
 static bool take_memory(struct measurement *measurement)
 {
     size_t room = measurement->wanted + WARM_UP + 2 * BLOCK;
-    measurement->empty.ns = calloc(room, sizeof(uint32_t));
-    measurement->subject.ns = calloc(room, sizeof(uint32_t));
+    measurement->level = calloc(measurement->level_count, sizeof *measurement->level);
     measurement->evict = calloc(1, measurement->evict_len + 1);
-    return measurement->empty.ns != NULL && measurement->subject.ns != NULL && measurement->evict != NULL;
+    if (measurement->level == NULL || measurement->evict == NULL)
+        return false;
+    for (size_t i = 0; i < measurement->level_count; i++) {
+        struct level *level = &measurement->level[i];
+        level->empty.ns = calloc(room, sizeof(uint32_t));
+        level->subject.ns = calloc(room, sizeof(uint32_t));
+        if (level->empty.ns == NULL || level->subject.ns == NULL)
+            return false;
+    }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
     struct measurement measurement = {.path = 1};
-    struct timespec rest = {0, SETTLE_MS * 1000000L};
-    if (argc != 5 || atoi(argv[1]) < 1 || atoi(argv[2]) < 1) {
-        fprintf(stderr, "usage: sample_cost DEPTH SAMPLES EVICT_KIB same|new\n");
+    if (argc < 5 || atoi(argv[1]) < 1) {
+        fprintf(stderr, "usage: sample_cost SAMPLES EVICT_KIB same|new DEPTH...\n");
         return 2;
     }
-    measurement.depth = (unsigned)atoi(argv[1]);
-    measurement.wanted = (size_t)atoi(argv[2]);
-    measurement.evict_len = (size_t)atoi(argv[3]) * 1024;
-    measurement.is_new = strcmp(argv[4], "new") == 0;
+    measurement.wanted = (size_t)atoi(argv[1]);
+    measurement.evict_len = (size_t)atoi(argv[2]) * 1024;
+    measurement.is_new = strcmp(argv[3], "new") == 0;
+    measurement.level_count = (size_t)argc - 4;
     install_empty();
     if (!take_memory(&measurement) || !subject_start())
         return 1;
-    uint32_t clock_ns = clock_cost(&measurement);
-    /* Twice: the first meets code without tables, and what is compiled for that is there for the second. */
-    run(&measurement, WARM_UP);
-    nanosleep(&rest, NULL);
-    run(&measurement, WARM_UP);
+    for (size_t i = 0; i < measurement.level_count; i++)
+        measurement.level[i].depth = (unsigned)atoi(argv[4 + i]);
+    uint32_t clock_ns = clock_cost(&measurement.level[0].empty, measurement.wanted);
+    warm_up(&measurement);
     unsigned long lost_before = subject_lost();
     run(&measurement, measurement.wanted);
-    printf("{\"subject\": \"%s\", \"depth\": %u, \"samples\": %zu, \"lost\": %lu, \"clock_ns\": %u, ", subject_name(),
-           measurement.depth, measurement.subject.count, subject_lost() - lost_before, clock_ns);
-    print_series("empty_ns", &measurement.empty, clock_ns);
-    printf(", ");
-    print_series("sample_ns", &measurement.subject, clock_ns);
-    printf("}\n");
+    print(&measurement, subject_lost() - lost_before, clock_ns);
     return 0;
 }

@@ -13,16 +13,20 @@
  *     --flush MS          flush interval (the agent's default)
  *     --depth N           most frames of a stack (the agent's default)
  *     --hold              hold the session: the agent samples nothing
+ *     --start-at NS       fork when CLOCK_MONOTONIC has come that far, for programs that are to start together
  *     --set NAME=VALUE    in the program's environment
  *
  * With neither --agent nor --linked the program runs by itself, started and waited for in the same way, so that what is
  * compared differs in nothing else. The times are those that wait4() gives for the program and that of its own wall
  * clock, from before the fork to its end.
+ *
+ * The agent's threads are moved to this program's processor, as on a machine that has one to spare.
  */
 #include "account.h"
 
 #include "viewer-stub/host/stackpipe-host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -50,6 +54,7 @@ struct session {
     char endpoint[96];
     struct spipe_host *host;
     struct account *account;
+    uint64_t start_at_ns;
     unsigned connected;
     bool has_ended;
 };
@@ -67,20 +72,52 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static void wait_until(uint64_t ns)
+{
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR) {
+    }
+}
+
 static void fail(const char *what)
 {
     fprintf(stderr, "bench_session: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
+static void pin(pid_t tid, int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (cpu >= 0 && sched_setaffinity(tid, sizeof set, &set) != 0)
+        fail("sched_setaffinity");
+}
+
 /* ------------------------------------------------------------------------------------------------------------ host */
+
+/* While the program waits for its configuration it has its first thread and the agent's. */
+static void move_agent(const struct session *session, pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        pid_t tid = (pid_t)atoi(entry->d_name);
+        if (tid > 0 && tid != pid)
+            pin(tid, session->host_cpu);
+    }
+    closedir(folder);
+}
 
 static void on_connected(void *user, struct spipe_connection *connection, const struct spipe_peer *peer)
 {
     struct session *session = user;
     (void)connection;
-    (void)peer;
     session->connected++;
+    move_agent(session, (pid_t)peer->pid);
 }
 
 static bool on_configuration_wanted(void *user, struct spipe_connection *connection,
@@ -128,15 +165,6 @@ static void open_host(struct session *session)
 
 /* ------------------------------------------------------------------------------------------------------- the program */
 
-static void pin(int cpu)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (cpu >= 0 && sched_setaffinity(0, sizeof set, &set) != 0)
-        fail("sched_setaffinity");
-}
-
 static void put_variable(const char *name, const char *value)
 {
     if (setenv(name, value, 1) != 0)
@@ -166,7 +194,7 @@ static void become_program(const struct session *session, char **argv)
         fail(session->output_path);
     close(in);
     close(out);
-    pin(session->program_cpu);
+    pin(0, session->program_cpu);
     set_environment(session);
     execvp(argv[0], argv);
     fail(argv[0]);
@@ -198,6 +226,7 @@ static void serve_rest(const struct session *session)
 static struct outcome run(struct session *session, char **argv)
 {
     struct outcome outcome;
+    wait_until(session->start_at_ns);
     uint64_t start_ns = now_ns();
     pid_t pid = fork();
     if (pid < 0)
@@ -242,7 +271,7 @@ static void print_outcome(struct session *session, const struct outcome *outcome
 
 /* ----------------------------------------------------------------------------------------------------------- options */
 
-enum option_number { JSON = 1, OUTPUT, CPU, AGENT, LINKED, RATE, FLUSH, DEPTH, HOLD, SET };
+enum option_number { JSON = 1, OUTPUT, CPU, AGENT, LINKED, RATE, FLUSH, DEPTH, HOLD, SET, START_AT };
 
 static const struct option long_options[] = {
     {"json", required_argument, NULL, JSON},   {"output", required_argument, NULL, OUTPUT},
@@ -250,7 +279,7 @@ static const struct option long_options[] = {
     {"linked", no_argument, NULL, LINKED},     {"rate", required_argument, NULL, RATE},
     {"flush", required_argument, NULL, FLUSH}, {"depth", required_argument, NULL, DEPTH},
     {"hold", no_argument, NULL, HOLD},         {"set", required_argument, NULL, SET},
-    {NULL, 0, NULL, 0},
+    {"start-at", required_argument, NULL, START_AT}, {NULL, 0, NULL, 0},
 };
 
 static void usage(void)
@@ -285,6 +314,7 @@ static void take_option(struct session *session, int option, const char *value)
     case FLUSH: session->configuration.flush_interval_ms = number; break;
     case DEPTH: session->configuration.max_depth = number; break;
     case HOLD: session->configuration.hold = true; break;
+    case START_AT: session->start_at_ns = strtoull(value, NULL, 10); break;
     case SET: add_variable(session, value); break;
     default: usage();
     }
@@ -301,7 +331,7 @@ int main(int argc, char **argv)
         take_option(&session, option, optarg);
     if (optind == argc)
         usage();
-    pin(session.host_cpu);
+    pin(0, session.host_cpu);
     if (session.agent != NULL || session.is_linked)
         open_host(&session);
     struct outcome outcome = run(&session, argv + optind);
