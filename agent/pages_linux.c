@@ -13,6 +13,8 @@ void *spipe_pages_new(size_t size)
         return NULL;
     /* A forked child neither needs our memory nor should pay for copying its page tables. */
     (void)spipe_system(SYS_madvise, address, size, MADV_DONTFORK);
+    /* A core dump is as large as without us. */
+    (void)spipe_system(SYS_madvise, address, size, MADV_DONTDUMP);
     return (void *)address;
 }
 

@@ -68,3 +68,6 @@ spipe_add_survival_area(masks TARGETS masks)
 spipe_add_survival_target(stacks)
 spipe_add_survival_target(broken)
 spipe_add_survival_area(stacks TARGETS stacks broken)
+
+spipe_add_survival_target(crashes)
+spipe_add_survival_area(crashes TARGETS crashes)
