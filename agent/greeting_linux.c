@@ -27,6 +27,8 @@ static struct {
     uint32_t cpu_count;
 } facts;
 
+static const char *const capabilities[] = {"wall"};
+
 static void read_executable(void)
 {
     long len = spipe_system(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", facts.executable, sizeof facts.executable - 1);
@@ -131,6 +133,8 @@ void spipe_greeting_put_hello(struct spipe_session *session)
         .previous_session_id = {session->previous.session_id,
                                 session->previous.has_session ? SPIPE_SESSION_ID_LEN : 0},
     };
+    hello.capability = capabilities;
+    hello.capability_count = sizeof capabilities / sizeof capabilities[0];
     if (session->settings.applied.send_arguments && (arguments = spipe_pages_new(sizeof *arguments)) != NULL) {
         hello.argument = arguments->argument;
         hello.argument_count = read_arguments(arguments->text, arguments->argument);
@@ -140,20 +144,35 @@ void spipe_greeting_put_hello(struct spipe_session *session)
     spipe_pages_free(arguments, sizeof *arguments);
 }
 
+/* The session's sources; room for two. */
+static size_t list_sources(const struct spipe_session *session, struct spipe_source *source)
+{
+    size_t count = 0;
+    bool is_timer = session->mechanism == SPIPE_MECHANISM_THREAD_CPU_TIMER;
+    if (session->mechanism != SPIPE_MECHANISM_NONE)
+        source[count++] = (struct spipe_source){
+            SPIPE_SOURCE_ID_CPU,          SPIPE_SOURCE_CPU,
+            SPIPE_UNIT_NANOSECONDS,       (uint32_t)session->period_ns,
+            spipe_sampler_mechanism_name(session->mechanism), is_timer};
+    if (session->wall_period_ns != 0)
+        source[count++] = (struct spipe_source){SPIPE_SOURCE_ID_WALL,   SPIPE_SOURCE_WALL,
+                                                SPIPE_UNIT_NANOSECONDS, (uint32_t)session->wall_period_ns,
+                                                "thread-state",         false};
+    return count;
+}
+
 void spipe_greeting_put_applied(struct spipe_session *session)
 {
     uint8_t hash[8];
+    struct spipe_source source[2];
     const char *mechanism = spipe_sampler_mechanism_name(session->mechanism);
-    bool is_timer = session->mechanism == SPIPE_MECHANISM_THREAD_CPU_TIMER;
-    struct spipe_source source = {SPIPE_SOURCE_ID_CPU,          SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS,
-                                  (uint32_t)session->period_ns, mechanism,        is_timer};
     spipe_settings_hash(&session->settings, mechanism, hash);
     struct spipe_applied applied = {
         .configuration = session->settings.applied,
         .time_quantum_ns = SPIPE_TIME_QUANTUM_NS,
         .configuration_hash = {hash, sizeof hash},
-        .source = &source,
-        .source_count = session->mechanism == SPIPE_MECHANISM_NONE ? 0 : 1,
+        .source = source,
+        .source_count = list_sources(session, source),
         .unmet = session->settings.unmet,
         .unmet_count = session->settings.unmet_count,
         .time = spipe_session_time(session, spipe_clock_monotonic_ns()),

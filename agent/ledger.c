@@ -2,13 +2,17 @@
 #include "ledger.h"
 
 #include "clock.h"
+#include "wall.h"
 #include "weave.h"
 
 #include <string.h>
 
-/* Entries of threads that have ended since the last Ledger, then those of the others. */
-static struct spipe_thread_ledger entries[2 * SPIPE_SLOT_COUNT + 1];
-static size_t ended_count;
+/* Of one Ledger, which stays below 64 KiB by that: more of them make one more Ledger. */
+#define ENTRIES_MAX 768u
+
+/* Entries for the next Ledger: of threads that have ended since the last one, then those of the others. */
+static struct spipe_thread_ledger entries[ENTRIES_MAX];
+static size_t entry_count;
 
 static uint64_t read64(const _Atomic uint64_t *counter)
 {
@@ -67,7 +71,8 @@ static uint64_t lost_since(const struct spipe_past *previous, uint64_t process_c
 
 void spipe_ledger_begin(struct spipe_session *session)
 {
-    ended_count = 0;
+    entry_count = 0;
+    spipe_wall_begin(session);
     /* Also those of threads that have ended since an earlier session: this one knows nothing of them. */
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
@@ -228,14 +233,14 @@ static void fill_process_cpu(struct spipe_session *session, struct spipe_ledger 
     ledger->agent_cpu_us = agent_user_us + agent_system_us + watcher_us - session->start_agent_us;
 }
 
-static void put(struct spipe_session *session, const struct spipe_thread_ledger *thread, size_t count)
+static void put(struct spipe_session *session)
 {
     struct spipe_ended_totals totals = totals_of(session);
     struct spipe_ledger ledger = {
         .time = spipe_session_time(session, spipe_clock_monotonic_ns()),
         .complete_until = session->complete_until,
-        .thread = thread,
-        .thread_count = count,
+        .thread = entries,
+        .thread_count = entry_count,
         .bytes_sent = spipe_outbox_sent(session->outbox),
         .handler_p50_ns = percentile(&totals, 500),
         .handler_p99_ns = percentile(&totals, 990),
@@ -249,16 +254,24 @@ static void put(struct spipe_session *session, const struct spipe_thread_ledger 
     fill_process_cpu(session, &ledger);
     struct spipe_record record = {.kind = SPIPE_RECORD_LEDGER, .ledger = ledger};
     spipe_session_put(session, &record);
+    entry_count = 0;
 }
 
-static void put_unknown(struct spipe_session *session, struct spipe_thread_ledger *entry)
+static void add_entry(struct spipe_session *session, const struct spipe_thread_ledger *entry)
+{
+    if (entry_count == ENTRIES_MAX)
+        put(session);
+    entries[entry_count++] = *entry;
+}
+
+static struct spipe_thread_ledger account_unknown(struct spipe_session *session)
 {
     struct spipe_ended_totals totals = totals_of(session);
     struct spipe_ledger ledger = {0};
     fill_process_cpu(session, &ledger);
     uint64_t periods = unknown_periods(session, &totals, ledger.process_user_us + ledger.process_system_us);
-    *entry = (struct spipe_thread_ledger){.attempted = periods, .dropped_no_slot = periods};
-    entry->cpu_us = periods * session->period_ns / 1000u;
+    return (struct spipe_thread_ledger){
+        .attempted = periods, .dropped_no_slot = periods, .cpu_us = periods * session->period_ns / 1000u};
 }
 
 /* A thread that nothing was attempted for is not told of one by one; its CPU time is in the totals. */
@@ -269,47 +282,51 @@ static bool has_account(struct spipe_session *session, struct spipe_slot *slot)
     return slot->thread_id != 0;
 }
 
+/* The thread's accounts, as far as they have changed. */
+static void add_accounts(struct spipe_session *session, struct spipe_slot *slot, bool has_ended)
+{
+    struct spipe_thread_ledger wall_account;
+    if ((has_ended || has_changed(slot)) && has_account(session, slot)) {
+        struct spipe_thread_ledger account = entry_of(slot);
+        add_entry(session, &account);
+    }
+    if (spipe_wall_account(session, slot, &wall_account))
+        add_entry(session, &wall_account);
+}
+
 void spipe_ledger_put(struct spipe_session *session)
 {
-    size_t count = ended_count;
-    ended_count = 0;
+    spipe_wall_settle(session);
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
         if (!spipe_slot_is_in_use(slot))
             continue;
         spipe_ledger_look(session, slot);
-        if (has_changed(slot) && has_account(session, slot))
-            entries[count++] = entry_of(slot);
+        add_accounts(session, slot, false);
     }
-    put_unknown(session, &entries[count]);
-    if (entries[count].attempted > 0)
-        count++;
-    put(session, entries, count);
+    struct spipe_thread_ledger unknown = account_unknown(session);
+    if (unknown.attempted > 0)
+        add_entry(session, &unknown);
+    put(session);
 }
 
 void spipe_ledger_end_slot(struct spipe_session *session, struct spipe_slot *slot)
 {
     spipe_ledger_look(session, slot);
-    if (has_account(session, slot))
-        entries[ended_count++] = entry_of(slot);
+    spipe_wall_end_slot(session, slot);
+    add_accounts(session, slot, true);
     add_slot(&session->ended, slot);
-    if (ended_count == SPIPE_SLOT_COUNT) {
-        size_t count = ended_count;
-        ended_count = 0;
-        put(session, entries, count);
-    }
 }
 
 uint64_t spipe_ledger_dropped(const struct spipe_session *session)
 {
-    return totals_of(session).dropped + session->unknown_cpu_reported;
+    return totals_of(session).dropped + session->unknown_cpu_reported + spipe_wall_dropped();
 }
 
 uint64_t spipe_ledger_attempted(struct spipe_session *session)
 {
-    struct spipe_thread_ledger unknown;
+    struct spipe_thread_ledger unknown = account_unknown(session);
     uint64_t attempted = session->ended.sent + session->ended.dropped;
-    put_unknown(session, &unknown);
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         const struct spipe_slot *slot = spipe_slot_get(i);
         if (spipe_slot_is_in_use(slot))

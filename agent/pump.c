@@ -22,6 +22,7 @@
 #include "text_dialect.h"
 #include "threads.h"
 #include "user.h"
+#include "wall.h"
 #include "weave.h"
 
 #include <string.h>
@@ -321,11 +322,13 @@ static void shorten_wait(uint32_t fill_percent)
 static void wait_for_work(struct spipe_session *session)
 {
     uint32_t events;
+    uint32_t wall_ms = spipe_wall_wait_ms();
+    uint32_t wait_ms = pump.wait_ms < wall_ms ? pump.wait_ms : wall_ms;
     if (spipe_outbox_fill(session->outbox) > 0)
         (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_WRITABLE, -1,
-                              pump.wait_ms < PIPE_WAIT_MS ? pump.wait_ms : PIPE_WAIT_MS, &events);
+                              wait_ms < PIPE_WAIT_MS ? wait_ms : PIPE_WAIT_MS, &events);
     else
-        spipe_futex_wait(&spipe_control.requests, 0, pump.wait_ms * NS_PER_MS);
+        spipe_futex_wait(&spipe_control.requests, 0, wait_ms * NS_PER_MS);
 }
 
 static void run_round(struct spipe_session *session)
@@ -337,6 +340,7 @@ static void run_round(struct spipe_session *session)
         uint32_t fill_percent = spipe_weave_fill_percent();
         is_unsettled = spipe_weave_drain(session);
         spipe_marks_drain(session);
+        spipe_wall_round(session);
         spipe_threads_tend(session);
         look_after_signal(session);
         set_wait(session, is_unsettled);

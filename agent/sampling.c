@@ -8,6 +8,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "signals.h"
+#include "wall.h"
 
 #include <string.h>
 
@@ -68,6 +69,7 @@ void spipe_sampling_plan_settings(struct spipe_session *session, const struct sp
 {
     spipe_settings_apply(&session->settings, asked, (uint32_t)(spipe_clock_tick_ns() / 1000u));
     session->period_ns = asked_period_ns(session);
+    session->wall_period_ns = session->is_text ? 0 : (uint64_t)session->settings.applied.wall_period_us * 1000u;
 }
 
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked)
@@ -78,20 +80,7 @@ void spipe_sampling_plan(struct spipe_session *session, const struct spipe_confi
     session->period_ns = period_of(session);
 }
 
-void spipe_sampling_change_signal(struct spipe_session *session)
-{
-    enum spipe_mechanism before = session->mechanism;
-    bool was_on = spipe_sampler_is_on();
-    spipe_sampling_stop(session);
-    take_signal(session);
-    session->period_ns = period_of(session);
-    if (session->mechanism != before && !session->is_text)
-        spipe_greeting_put_applied(session);
-    if (was_on)
-        spipe_sampling_start(session);
-}
-
-void spipe_sampling_start(struct spipe_session *session)
+static void start_sampler(struct spipe_session *session)
 {
     atomic_store(&spipe_handler_shared.max_depth, session->settings.applied.max_depth);
     atomic_store(&spipe_handler_shared.audit_interval, session->is_text ? 0 : session->settings.applied.audit_interval);
@@ -102,7 +91,7 @@ void spipe_sampling_start(struct spipe_session *session)
         spipe_log("the sampler's thread could not be started", NULL);
 }
 
-void spipe_sampling_stop(struct spipe_session *session)
+static void stop_sampler(struct spipe_session *session)
 {
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
@@ -110,4 +99,29 @@ void spipe_sampling_stop(struct spipe_session *session)
             spipe_ledger_look(session, slot);
     }
     spipe_sampler_stop();
+}
+
+void spipe_sampling_change_signal(struct spipe_session *session)
+{
+    enum spipe_mechanism before = session->mechanism;
+    bool was_on = spipe_sampler_is_on();
+    stop_sampler(session);
+    take_signal(session);
+    session->period_ns = period_of(session);
+    if (session->mechanism != before && !session->is_text)
+        spipe_greeting_put_applied(session);
+    if (was_on)
+        start_sampler(session);
+}
+
+void spipe_sampling_start(struct spipe_session *session)
+{
+    start_sampler(session);
+    spipe_wall_start(session);
+}
+
+void spipe_sampling_stop(struct spipe_session *session)
+{
+    spipe_wall_stop(session);
+    stop_sampler(session);
 }

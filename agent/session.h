@@ -16,6 +16,7 @@
 #define SPIPE_TIME_QUANTUM_NS 1000u
 /* Source.source_id of each kind. */
 #define SPIPE_SOURCE_ID_CPU 1u
+#define SPIPE_SOURCE_ID_WALL 2u
 /* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the
  * rings. */
 #define SPIPE_OUTBOX_RESERVE (384u * 1024u)
@@ -44,6 +45,7 @@ struct spipe_session {
     struct spipe_settings settings;
     enum spipe_mechanism mechanism;
     uint64_t period_ns;                 /* that a sample of weight 1 stands for */
+    uint64_t wall_period_ns;            /* the same of the wall clock; 0: not sampled */
     bool is_text;                       /* the text dialect */
     bool is_paused;
     bool is_held;                       /* waits for a `configure` */

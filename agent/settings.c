@@ -48,12 +48,12 @@ void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_co
     clamp(settings, &applied->buffer_kib, SPIPE_BUFFER_DEFAULT_KIB, SPIPE_BUFFER_MIN_KIB, SPIPE_BUFFER_MAX_KIB,
           FIELD_BUFFER, "the buffer is outside 1 MiB to 256 MiB; the nearest is used");
     if (applied->wall_period_us != 0)
-        add_unmet(settings, FIELD_WALL_PERIOD, "this agent has no wall-clock sampling");
+        clamp(settings, &applied->wall_period_us, 0, SPIPE_WALL_PERIOD_MIN_US, SPIPE_WALL_PERIOD_MAX_US,
+              FIELD_WALL_PERIOD, "the wall-clock period is outside 1 ms to 4 s; the nearest is used");
     if (applied->allocation_bytes != 0)
         add_unmet(settings, FIELD_ALLOCATION, "this agent has no allocation sampling");
     if (applied->follow_children)
         add_unmet(settings, FIELD_FOLLOW, "this agent does not follow children");
-    applied->wall_period_us = 0;
     applied->allocation_bytes = 0;
     applied->follow_children = false;
 }
@@ -72,6 +72,8 @@ void spipe_settings_hash(const struct spipe_settings *settings, const char *mech
     hash = mix(hash, &settings->applied.cpu_period_us, sizeof settings->applied.cpu_period_us);
     hash = mix(hash, &settings->applied.max_depth, sizeof settings->applied.max_depth);
     hash = mix(hash, mechanism, strlen(mechanism));
+    if (settings->applied.wall_period_us != 0)
+        hash = mix(hash, &settings->applied.wall_period_us, sizeof settings->applied.wall_period_us);
     memcpy(ret_hash, &hash, sizeof hash);
 }
 

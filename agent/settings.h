@@ -12,6 +12,9 @@
 #define SPIPE_PERIOD_DEFAULT_US 10000u
 #define SPIPE_PERIOD_MIN_US 50u
 #define SPIPE_PERIOD_MAX_US 4000000u
+/* Of the wall clock; a period of 0 is none. */
+#define SPIPE_WALL_PERIOD_MIN_US 1000u
+#define SPIPE_WALL_PERIOD_MAX_US 4000000u
 #define SPIPE_DEPTH_DEFAULT 1024u
 #define SPIPE_DEPTH_MAX 2048u
 #define SPIPE_FLUSH_DEFAULT_MS 40u
@@ -30,7 +33,7 @@ struct spipe_settings {
 /* Fills in `settings` from what was asked. `tick_us` is the kernel's tick. */
 void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_configuration *asked, uint32_t tick_us);
 
-/* 8 bytes that are equal for equal settings that matter when profiles are compared (FNV-1a of period, depth and
+/* 8 bytes that are equal for equal settings that matter when profiles are compared (FNV-1a of periods, depth and
  * mechanism). */
 void spipe_settings_hash(const struct spipe_settings *settings, const char *mechanism, uint8_t *ret_hash);
 

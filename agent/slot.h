@@ -46,6 +46,9 @@ struct spipe_slot {
     _Atomic uint64_t stack_low;             /* both 0: not known yet */
     _Atomic uint64_t stack_high;
 
+    _Atomic uint64_t begin_ns;              /* CLOCK_MONOTONIC when the thread entered and left; 0: not seen to, or not yet */
+    _Atomic uint64_t end_ns;
+
     /* What the creating thread leaves for the new one. */
     void *(*routine)(void *);
     void *argument;

@@ -119,15 +119,12 @@ static enum spipe_stand_in stand_in_of(enum spipe_walk_end end)
     return SPIPE_STAND_IN_UNKNOWN;
 }
 
-/* From the outermost frame to the leaf. Neighbouring frames of generated code, which have no names, are one. */
-uint32_t spipe_stack_ids_get(struct spipe_session *session, const uint64_t *address, uint32_t depth,
-                             enum spipe_walk_end end)
+/* The frames below `node`, from the outermost to the leaf. Neighbouring frames of generated code, which have no names,
+ * are one. */
+static uint32_t add_frames(struct spipe_session *session, uint32_t node, const uint64_t *address, uint32_t depth)
 {
     uint32_t generated = stand_in_frame(session, SPIPE_STAND_IN_GENERATED_CODE);
     uint32_t last_frame = 0;
-    uint32_t node = 0;
-    if (end != SPIPE_WALK_ROOT)
-        node = spipe_intern_node(session->intern, 0, stand_in_frame(session, stand_in_of(end)));
     for (uint32_t i = depth; i-- > 0;) {
         uint32_t frame = find_frame(session, address[i]);
         if (frame == 0 || (frame == generated && last_frame == generated))
@@ -135,9 +132,25 @@ uint32_t spipe_stack_ids_get(struct spipe_session *session, const uint64_t *addr
         node = spipe_intern_node(session->intern, node, frame);
         last_frame = frame;
     }
-    if (node == 0)
-        node = spipe_intern_node(session->intern, 0, stand_in_frame(session, SPIPE_STAND_IN_IN_AGENT));
     return node;
+}
+
+static uint32_t stand_in_node(struct spipe_session *session, enum spipe_stand_in why)
+{
+    return spipe_intern_node(session->intern, 0, stand_in_frame(session, why));
+}
+
+uint32_t spipe_stack_ids_get(struct spipe_session *session, const uint64_t *address, uint32_t depth,
+                             enum spipe_walk_end end)
+{
+    uint32_t outermost = end == SPIPE_WALK_ROOT ? 0 : stand_in_node(session, stand_in_of(end));
+    uint32_t node = add_frames(session, outermost, address, depth);
+    return node != 0 ? node : stand_in_node(session, SPIPE_STAND_IN_IN_AGENT);
+}
+
+uint32_t spipe_stack_ids_get_not_seen(struct spipe_session *session, const uint64_t *address, uint32_t depth)
+{
+    return add_frames(session, stand_in_node(session, SPIPE_STAND_IN_NOT_SEEN), address, depth);
 }
 
 void spipe_stack_ids_announce_gone_images(struct spipe_session *session)

@@ -24,6 +24,9 @@ void spipe_stack_ids_follow_map(struct spipe_stack_ids *ids);
 uint32_t spipe_stack_ids_get(struct spipe_session *session, const uint64_t *address, uint32_t depth,
                              enum spipe_walk_end end);
 
+/* The id of a stack that was seen at another time, below a stand-in that says so; `depth` may be 0. */
+uint32_t spipe_stack_ids_get_not_seen(struct spipe_session *session, const uint64_t *address, uint32_t depth);
+
 /* The id of the agent's own library, which no stack names. 0 when it is not to be found. */
 uint32_t spipe_stack_ids_own_image(struct spipe_session *session);
 

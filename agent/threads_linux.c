@@ -7,6 +7,7 @@
 #include "ledger.h"
 #include "protocol/system_linux.h"
 #include "signals.h"
+#include "wall.h"
 #include "weave.h"
 
 #include <fcntl.h>
@@ -252,6 +253,7 @@ void spipe_threads_tend(struct spipe_session *session)
             take_final_name(session, slot);
             spipe_ledger_end_slot(session, slot);
             put_gone(session, slot->thread_id);
+            spipe_wall_release(slot);
             spipe_slot_release(slot);
         } else if (atomic_load(&slot->state) == SPIPE_SLOT_LIVE) {
             if (slot->name[0] == '\0' && read_name(slot) && slot->thread_id != 0)
@@ -309,6 +311,7 @@ void spipe_threads_enter(struct spipe_slot *slot)
 {
     slot->tid = (int32_t)spipe_system(SYS_gettid);
     note_own_stack(slot);
+    atomic_store(&slot->begin_ns, spipe_clock_monotonic_ns());
     atomic_store(&slot->state, SPIPE_SLOT_LIVE);
     spipe_sampler_arm(slot, SPIPE_ARMED_BY_THREAD);
 }
@@ -317,6 +320,7 @@ void spipe_threads_leave(struct spipe_slot *slot)
 {
     uint32_t live = SPIPE_SLOT_LIVE;
     atomic_store(&slot->final_cpu_ns, spipe_clock_thread_cpu_ns(slot->tid));
+    atomic_store(&slot->end_ns, spipe_clock_monotonic_ns());
     /* From here on the handler leaves the ring alone, so this thread may write to it itself. */
     if (!atomic_compare_exchange_strong(&slot->state, &live, SPIPE_SLOT_ENDING))
         return;

@@ -12,6 +12,7 @@
 #include "code_map.h"
 #include "unwind_table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,5 +67,22 @@ struct spipe_walk_cache {
 enum spipe_walk_end spipe_unwind_walk(const struct spipe_code_map *map, const struct spipe_stack_view *stack,
                                       const struct spipe_registers *registers, struct spipe_walk_cache *cache,
                                       uint64_t *addresses, size_t max_depth, size_t *ret_depth, uint64_t *ret_needed);
+
+/* Where a walk begins that does not know all registers, and where it ended. */
+struct spipe_walk_place {
+    struct spipe_registers registers;
+    uint32_t known;                 /* which of them hold: a bit for each, by number */
+    bool is_exact;                  /* the pc was interrupted; else it is a return address */
+};
+
+#define SPIPE_WALK_KNOWS(number) (UINT32_C(1) << (number))
+#define SPIPE_WALK_KNOWS_ALL (SPIPE_WALK_KNOWS(SPIPE_REGISTER_COUNT) - 1)
+
+/* The same walk from `place`, of which rsp and rip must be known. `place` becomes that of the last frame whose caller
+ * was looked for: when the walk ended for want of a register, one who finds it can walk on from there; the first
+ * address is then the last of this walk again. Not for handlers, whose stack is small. */
+enum spipe_walk_end spipe_unwind_walk_from(const struct spipe_code_map *map, const struct spipe_stack_view *stack,
+                                           struct spipe_walk_place *place, uint64_t *addresses, size_t max_depth,
+                                           size_t *ret_depth, uint64_t *ret_needed);
 
 #endif

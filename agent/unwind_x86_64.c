@@ -371,15 +371,16 @@ static int step(struct walker *walker, uint64_t address, struct spipe_unwind_ste
     }
 }
 
-static void start_walker(struct walker *walker, const struct spipe_registers *registers, uint32_t followed)
+static void start_walker(struct walker *walker, const struct spipe_registers *registers, uint32_t known, bool is_exact,
+                         uint32_t followed)
 {
     const struct spipe_stack_view *stack = walker->stack;
     for (unsigned i = 0; i < SPIPE_REGISTER_COUNT; i++)
         walker->value[i] = registers->value[i];
     walker->range = NULL;
-    walker->known = ALL_REGISTERS;
+    walker->known = known;
     walker->followed = followed;
-    walker->is_exact = true;
+    walker->is_exact = is_exact;
     uint64_t rsp = registers->value[SPIPE_REGISTER_RSP];
     bool has_word = stack->high >= 8 && stack->low <= stack->high - 8;
     walker->has_stack = has_word && rsp >= stack->low && rsp < stack->high;
@@ -439,10 +440,29 @@ enum spipe_walk_end spipe_unwind_walk(const struct spipe_code_map *map, const st
     prepare_cache(cache, map->generation);
     uint32_t followed = FOLLOWED_ALWAYS;
     for (;;) {
-        start_walker(&walker, registers, followed);
+        start_walker(&walker, registers, ALL_REGISTERS, true, followed);
         int end = walk(&walker, addresses, max_depth, ret_depth, ret_needed);
         if (end != STEP_AGAIN)
             return (enum spipe_walk_end)end;
         followed |= FOLLOWED_ON_DEMAND;
     }
+}
+
+enum spipe_walk_end spipe_unwind_walk_from(const struct spipe_code_map *map, const struct spipe_stack_view *stack,
+                                           struct spipe_walk_place *place, uint64_t *addresses, size_t max_depth,
+                                           size_t *ret_depth, uint64_t *ret_needed)
+{
+    struct walker walker;
+    walker.map = map;
+    walker.stack = stack;
+    walker.cache = NULL;
+    *ret_depth = 0;
+    *ret_needed = 0;
+    start_walker(&walker, &place->registers, place->known, place->is_exact, FOLLOWED_ALWAYS | FOLLOWED_ON_DEMAND);
+    int end = walk(&walker, addresses, max_depth, ret_depth, ret_needed);
+    for (unsigned i = 0; i < SPIPE_REGISTER_COUNT; i++)
+        place->registers.value[i] = walker.value[i];
+    place->known = walker.known;
+    place->is_exact = walker.is_exact;
+    return (enum spipe_walk_end)end;
 }

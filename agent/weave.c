@@ -2,7 +2,6 @@
 #include "weave.h"
 
 #include "audit.h"
-#include "batch.h"
 #include "clock.h"
 #include "control.h"
 #include "greeting.h"
@@ -14,6 +13,7 @@
 #include "slice.h"
 #include "stack_ids.h"
 #include "text_dialect.h"
+#include "wall.h"
 
 #include <string.h>
 
@@ -26,6 +26,7 @@
 
 struct spipe_weave {
     struct spipe_batch cpu;
+    struct spipe_batch wall;
     uint64_t address[STACK_MAX];
     uint64_t rescan_wait_ns;
     uint64_t rescan_after_ns;
@@ -50,6 +51,7 @@ void spipe_weave_begin(struct spipe_session *session)
     spipe_stack_ids_forget(session->stack_ids);
     spipe_batch_begin(&weave->cpu, SPIPE_SOURCE_ID_CPU);
     spipe_audit_begin(session);
+    spipe_batch_begin(&weave->wall, SPIPE_SOURCE_ID_WALL);
     weave->rescan_after_ns = 0;
     (void)spipe_images_scan();
 }
@@ -72,6 +74,14 @@ void spipe_weave_flush(struct spipe_session *session)
         return;
     spipe_stack_ids_put(session);
     spipe_batch_put(session, &session->weave->cpu);
+    spipe_batch_put(session, &session->weave->wall);
+}
+
+void spipe_weave_add_wall(struct spipe_session *session, const struct spipe_batch_sample *sample)
+{
+    spipe_batch_add(&session->weave->wall, sample);
+    if (spipe_batch_is_full(&session->weave->wall))
+        spipe_weave_flush(session);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- slices */
@@ -116,24 +126,32 @@ static bool supply(struct spipe_session *session, enum spipe_walk_end end, uint6
     return was_supplied;
 }
 
-static enum spipe_walk_end walk_slice(struct spipe_session *session, uint16_t index, uint32_t *ret_depth)
+enum spipe_walk_end spipe_weave_walk(struct spipe_session *session, const struct spipe_stack_view *view,
+                                     struct spipe_walk_place *place, uint64_t *address, uint32_t max_depth,
+                                     uint32_t *ret_depth)
 {
-    uint64_t *address = session->weave->address;
-    uint32_t max_depth = session->settings.applied.max_depth;
-    const struct spipe_slice *slice = spipe_slice_get(index);
-    struct spipe_stack_view view = {slice->low, slice->low + slice->len, slice->bytes};
+    const struct spipe_walk_place start = *place;
     enum spipe_walk_end end = SPIPE_WALK_NO_TABLE;
     size_t depth = 0;
     for (unsigned i = 0; i < TABLES_PER_STACK; i++) {
         uint64_t needed = 0;
-        end = spipe_unwind_walk(spipe_images_code_map(), &view, &slice->registers, NULL, address, max_depth, &depth, &needed);
+        *place = start;
+        end = spipe_unwind_walk_from(spipe_images_code_map(), view, place, address, max_depth, &depth, &needed);
         if (!supply(session, end, needed))
             break;
     }
-    if (end == SPIPE_WALK_OUTSIDE_STACK && slice->is_cut)
-        end = SPIPE_WALK_TOO_DEEP;
     *ret_depth = (uint32_t)depth;
     return end;
+}
+
+static enum spipe_walk_end walk_slice(struct spipe_session *session, uint16_t index, uint32_t *ret_depth)
+{
+    const struct spipe_slice *slice = spipe_slice_get(index);
+    struct spipe_stack_view view = {slice->low, slice->low + slice->len, slice->bytes};
+    struct spipe_walk_place place = {slice->registers, SPIPE_WALK_KNOWS_ALL, true};
+    enum spipe_walk_end end = spipe_weave_walk(session, &view, &place, session->weave->address,
+                                               session->settings.applied.max_depth, ret_depth);
+    return end == SPIPE_WALK_OUTSIDE_STACK && slice->is_cut ? SPIPE_WALK_TOO_DEEP : end;
 }
 
 /* The bounds of a stack that was there before us: the mapping that holds it, up to libc's thread descriptor, which
@@ -171,12 +189,13 @@ static void take_walked(struct spipe_session *session, struct spipe_slot *slot, 
     if (session->is_text) {
         spipe_text_dialect_sample(session, slot, sample, address, depth);
     } else {
-        struct spipe_batch_sample taken = {slot->thread_id, spipe_stack_ids_get(session, address, depth, end),
-                                           sample->weight, SPIPE_STATE_RUNNING,
+        uint32_t stack_id = spipe_stack_ids_get(session, address, depth, end);
+        struct spipe_batch_sample taken = {slot->thread_id, stack_id, sample->weight, SPIPE_STATE_RUNNING,
                                            spipe_session_time(session, sample->time_ns)};
         spipe_batch_add(&session->weave->cpu, &taken);
         if (sample->kind == SPIPE_RAW_AUDITED)
             put_audit(session, &taken, sample->slice);
+        spipe_wall_note_sample(session, slot, stack_id, address, depth);
     }
     slot->sent += sample->weight;
 }
@@ -304,6 +323,12 @@ static void announce_living(struct spipe_session *session)
     spipe_stack_ids_announce_images_again(session);
 }
 
+void spipe_weave_make_room(struct spipe_session *session)
+{
+    if (spipe_intern_is_full(session->intern, STACK_MAX + 4))
+        spipe_weave_checkpoint(session);
+}
+
 void spipe_weave_checkpoint(struct spipe_session *session)
 {
     uint8_t sync[SPIPE_SYNC_LEN];
@@ -319,6 +344,7 @@ void spipe_weave_checkpoint(struct spipe_session *session)
     spipe_session_put(session, &record);
     spipe_intern_reset(session->intern);
     spipe_stack_ids_forget(session->stack_ids);
+    spipe_wall_forget_stacks();
     session->last_thread_id = 0;
     session->last_image_id = 0;
     spipe_marks_reset();

@@ -9,6 +9,7 @@
 #ifndef SPIPE_AGENT_WEAVE_H
 #define SPIPE_AGENT_WEAVE_H
 
+#include "batch.h"
 #include "images.h"
 #include "session.h"
 
@@ -25,6 +26,17 @@ bool spipe_weave_drain(struct spipe_session *session);
 
 /* Puts what was gathered into the outbox: definitions first. */
 void spipe_weave_flush(struct spipe_session *session);
+
+/* Adds a sample of the wall clock. */
+void spipe_weave_add_wall(struct spipe_session *session, const struct spipe_batch_sample *sample);
+
+/* Walks a copied stack from `place`, see spipe_unwind_walk_from(), and gets the tables that it needs. */
+enum spipe_walk_end spipe_weave_walk(struct spipe_session *session, const struct spipe_stack_view *view,
+                                     struct spipe_walk_place *place, uint64_t *address, uint32_t max_depth,
+                                     uint32_t *ret_depth);
+
+/* Makes sure that one more stack can be numbered, by a Checkpoint if need be. The outbox must have its reserve. */
+void spipe_weave_make_room(struct spipe_session *session);
 
 /* Tells the host of a thread, once in a session; again when its name has changed. */
 void spipe_weave_announce_thread(struct spipe_session *session, struct spipe_slot *slot);

@@ -27,17 +27,17 @@ static int own_tid(void)
 static void test_a_session_begins_with_preface_hello_and_applied(void **state)
 {
     (void)state;
-    flow_send_configuration((struct spipe_configuration){.cpu_period_us = 5000, .wall_period_us = 7});
+    flow_send_configuration((struct spipe_configuration){.cpu_period_us = 5000, .allocation_bytes = 7});
     flow_begin();
     const struct agent_stream *stream = flow_read();
     assert_int_equal(stream->count[SPIPE_RECORD_HELLO], 1);
     assert_int_equal(stream->hello.pid, getpid());
     assert_int_equal(stream->count[SPIPE_RECORD_APPLIED], 1);
     assert_int_equal(stream->applied.configuration.cpu_period_us, 5000);
-    assert_int_equal(stream->applied.configuration.wall_period_us, 0);
+    assert_int_equal(stream->applied.configuration.allocation_bytes, 0);
     assert_int_equal(stream->applied.source_count, 1);
     assert_int_equal(stream->applied.unmet_count, 1);
-    assert_int_equal(stream->unmet[0].field_number, 4);
+    assert_int_equal(stream->unmet[0].field_number, 5);
     assert_true(sampler_fake.is_on);
     assert_int_equal(sampler_fake.period_ns, 5 * MS);
 }

@@ -102,15 +102,26 @@ static void test_numbers_above_the_limits_are_lowered_and_named(void **state)
     assert_true(is_unmet(&settings, 8));
 }
 
+static void test_the_wall_clock_is_off_unless_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct spipe_settings settings = apply((struct spipe_configuration){0});
+    assert_int_equal(settings.applied.wall_period_us, 0);
+    settings = apply((struct spipe_configuration){.wall_period_us = 20000});
+    assert_int_equal(settings.applied.wall_period_us, 20000);
+    assert_int_equal(settings.unmet_count, 0);
+    settings = apply((struct spipe_configuration){.wall_period_us = 5});
+    assert_int_equal(settings.applied.wall_period_us, SPIPE_WALL_PERIOD_MIN_US);
+    assert_true(is_unmet(&settings, 4));
+}
+
 static void test_what_this_agent_cannot_do_is_off_and_named(void **state)
 {
     (void)state;
     struct spipe_settings settings =
-        apply((struct spipe_configuration){.wall_period_us = 5, .allocation_bytes = 6, .follow_children = true});
-    assert_int_equal(settings.applied.wall_period_us, 0);
+        apply((struct spipe_configuration){.allocation_bytes = 6, .follow_children = true});
     assert_int_equal(settings.applied.allocation_bytes, 0);
     assert_false(settings.applied.follow_children);
-    assert_true(is_unmet(&settings, 4));
     assert_true(is_unmet(&settings, 5));
     assert_true(is_unmet(&settings, 12));
 }
@@ -121,12 +132,15 @@ static void test_the_hash_is_of_what_matters_for_a_comparison(void **state)
     struct spipe_settings settings = apply((struct spipe_configuration){.stop_after_ms = 5});
     struct spipe_settings same = apply((struct spipe_configuration){.flush_interval_ms = 20, .buffer_kib = 2048});
     struct spipe_settings faster = apply((struct spipe_configuration){.cpu_period_us = 5000});
+    struct spipe_settings wall = apply((struct spipe_configuration){.wall_period_us = 20000});
     uint8_t a[8];
     uint8_t b[8];
     spipe_settings_hash(&settings, "fake", a);
     spipe_settings_hash(&same, "fake", b);
     assert_memory_equal(a, b, 8);
     spipe_settings_hash(&faster, "fake", b);
+    assert_memory_not_equal(a, b, 8);
+    spipe_settings_hash(&wall, "fake", b);
     assert_memory_not_equal(a, b, 8);
     spipe_settings_hash(&settings, "other", b);
     assert_memory_not_equal(a, b, 8);
@@ -232,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_the_token_is_never_sent_back),
         cmocka_unit_test(test_numbers_below_the_limits_are_raised_and_named),
         cmocka_unit_test(test_numbers_above_the_limits_are_lowered_and_named),
+        cmocka_unit_test(test_the_wall_clock_is_off_unless_it_is_asked_for),
         cmocka_unit_test(test_what_this_agent_cannot_do_is_off_and_named),
         cmocka_unit_test(test_the_hash_is_of_what_matters_for_a_comparison),
         cmocka_unit_test(test_each_word_sets_its_number),

@@ -46,6 +46,21 @@ static void test_ledgers_are_running_totals_of_each_thread(void **state)
     spipe_tally_done(&tally);
 }
 
+static void test_a_second_source_has_an_account_of_its_own(void **state)
+{
+    (void)state;
+    struct spipe_tally tally;
+    struct spipe_thread_ledger thread[] = {{.thread_id = 1, .dropped_ring_full = 2},
+                                           {.thread_id = 1, .source_id = 2, .dropped_paused = 5}};
+    struct spipe_record record = {.kind = SPIPE_RECORD_LEDGER, .ledger = {.thread = thread, .thread_count = 2}};
+    spipe_tally_init(&tally);
+    spipe_tally_begin_session(&tally);
+    spipe_tally_add(&tally, &record);
+    add_loss(&tally, 1, 3, 0);
+    assert_int_equal(tally.lost, 8);
+    spipe_tally_done(&tally);
+}
+
 static void test_a_new_session_counts_on_from_the_last_one(void **state)
 {
     (void)state;
@@ -83,7 +98,7 @@ static void test_absurd_thread_ids_take_no_memory(void **state)
     spipe_tally_init(&tally);
     spipe_tally_begin_session(&tally);
     add_loss(&tally, UINT32_MAX, 5, 0);
-    assert_int_equal(tally.thread_count, 0);
+    assert_int_equal(tally.account_count, 0);
     assert_int_equal(tally.lost, 0);
     spipe_tally_done(&tally);
 }
@@ -93,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples_add_up),
         cmocka_unit_test(test_ledgers_are_running_totals_of_each_thread),
+        cmocka_unit_test(test_a_second_source_has_an_account_of_its_own),
         cmocka_unit_test(test_a_new_session_counts_on_from_the_last_one),
         cmocka_unit_test(test_losses_never_go_down_when_the_ids_restart),
         cmocka_unit_test(test_absurd_thread_ids_take_no_memory),

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Threads beyond this are not counted here. */
-#define THREADS_MAX (1u << 20)
+/* Accounts beyond this are not counted here. */
+#define ACCOUNTS_MAX (1u << 21)
 
 void spipe_tally_init(struct spipe_tally *tally)
 {
@@ -14,37 +14,44 @@ void spipe_tally_init(struct spipe_tally *tally)
 
 void spipe_tally_done(struct spipe_tally *tally)
 {
-    free(tally->thread_lost);
+    free(tally->account_lost);
     spipe_tally_init(tally);
 }
 
-static bool make_room(struct spipe_tally *tally, uint32_t thread_id)
+static bool make_room(struct spipe_tally *tally, uint64_t account)
 {
-    if (thread_id < tally->thread_count) {
+    if (account < tally->account_count) {
         return true;
     }
-    if (thread_id >= THREADS_MAX) {
+    if (account >= ACCOUNTS_MAX) {
         return false;
     }
-    size_t count = tally->thread_count == 0 ? 64 : tally->thread_count;
-    while (count <= thread_id) {
+    size_t count = tally->account_count == 0 ? 64 : tally->account_count;
+    while (count <= account) {
         count *= 2;
     }
-    uint64_t *grown = realloc(tally->thread_lost, count * sizeof *grown);
+    uint64_t *grown = realloc(tally->account_lost, count * sizeof *grown);
     if (grown == NULL) {
         return false;
     }
-    memset(grown + tally->thread_count, 0, (count - tally->thread_count) * sizeof *grown);
-    tally->thread_lost = grown;
-    tally->thread_count = count;
+    memset(grown + tally->account_count, 0, (count - tally->account_count) * sizeof *grown);
+    tally->account_lost = grown;
+    tally->account_count = count;
     return true;
 }
 
-static uint64_t sum_threads(const struct spipe_tally *tally)
+static void forget_accounts(struct spipe_tally *tally)
+{
+    if (tally->account_count > 0) {
+        memset(tally->account_lost, 0, tally->account_count * sizeof *tally->account_lost);
+    }
+}
+
+static uint64_t sum_accounts(const struct spipe_tally *tally)
 {
     uint64_t lost = 0;
-    for (size_t i = 0; i < tally->thread_count; i++) {
-        lost += tally->thread_lost[i];
+    for (size_t i = 0; i < tally->account_count; i++) {
+        lost += tally->account_lost[i];
     }
     return lost;
 }
@@ -58,11 +65,13 @@ static uint64_t sum_causes(const struct spipe_thread_ledger *thread)
 static void add_ledger(struct spipe_tally *tally, const struct spipe_ledger *ledger)
 {
     for (size_t i = 0; i < ledger->thread_count; i++) {
-        if (make_room(tally, ledger->thread[i].thread_id)) {
-            tally->thread_lost[ledger->thread[i].thread_id] = sum_causes(&ledger->thread[i]);
+        /* A thread has up to two accounts: the CPU source's, which is told by 0 or its id, 1, and another's. */
+        uint64_t account = (uint64_t)ledger->thread[i].thread_id * 2 + (ledger->thread[i].source_id > 1);
+        if (make_room(tally, account)) {
+            tally->account_lost[account] = sum_causes(&ledger->thread[i]);
         }
     }
-    uint64_t lost = tally->lost_before + sum_threads(tally);
+    uint64_t lost = tally->lost_before + sum_accounts(tally);
     if (lost > tally->lost) {
         tally->lost = lost;
     }
@@ -72,9 +81,7 @@ void spipe_tally_begin_session(struct spipe_tally *tally)
 {
     tally->sessions++;
     tally->lost_before = tally->lost;
-    if (tally->thread_count > 0) {
-        memset(tally->thread_lost, 0, tally->thread_count * sizeof *tally->thread_lost);
-    }
+    forget_accounts(tally);
 }
 
 void spipe_tally_add(struct spipe_tally *tally, const struct spipe_record *record)
@@ -88,9 +95,7 @@ void spipe_tally_add(struct spipe_tally *tally, const struct spipe_record *recor
         break;
     case SPIPE_RECORD_CHECKPOINT:
         /* Thread ids restart; the next ledgers give the totals again, under new ids. */
-        if (tally->thread_count > 0) {
-            memset(tally->thread_lost, 0, tally->thread_count * sizeof *tally->thread_lost);
-        }
+        forget_accounts(tally);
         break;
     default:
         break;

@@ -14,12 +14,12 @@
 #include <stdint.h>
 
 struct spipe_tally {
-    uint64_t samples;      /* CPU samples that have arrived */
-    uint64_t lost;         /* as the ledgers say; never goes down */
-    uint32_t sessions;     /* Hellos that begin one */
-    uint64_t lost_before;  /* in sessions that are over */
-    uint64_t *thread_lost; /* by thread id, in the present session */
-    size_t thread_count;
+    uint64_t samples;       /* that have arrived, of all sources */
+    uint64_t lost;          /* as the ledgers say; never goes down */
+    uint32_t sessions;      /* Hellos that begin one */
+    uint64_t lost_before;   /* in sessions that are over */
+    uint64_t *account_lost; /* of threads and sources, in the present session */
+    size_t account_count;
 };
 
 void spipe_tally_init(struct spipe_tally *tally);

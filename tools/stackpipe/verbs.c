@@ -34,9 +34,13 @@ static const char *const record_paragraphs[] = {
 static const struct spipe_option_row record_options[] = {
     {"output", 'o', "FILE", SPIPE_COMPLETE_FILES,
      "Where the capture goes; stackpipe.spipe in the current folder when not given."},
+    {"clock", 0, "cpu|wall", SPIPE_COMPLETE_WORDS,
+     "What is measured: cpu, which is the default, is the CPU time of each thread; wall is its elapsed time too, "
+     "running, waiting for a CPU, or waiting for something else. Threads that sleep are not disturbed."},
     {"rate", 0, "HZ", SPIPE_COMPLETE_NOTHING,
      "Samples for each second of CPU time that a thread uses. When not given, the agent takes 100, or the kernel's "
-     "tick where that is slower."},
+     "tick where that is slower. With --clock wall: looks at each thread for each second that passes, at most 1000; "
+     "50 when not given."},
     {"duration", 0, "S", SPIPE_COMPLETE_NOTHING,
      "Stops recording after so many seconds (fractions allowed); the program runs on to its end."},
     {"children", 0, "follow|ignore", SPIPE_COMPLETE_WORDS,
