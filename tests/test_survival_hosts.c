@@ -17,9 +17,10 @@
 
 #include <string.h>
 
-#define WORK(pieces) ARGUMENTS(SURVIVAL_PROGRAM("workers"), "work", "8", pieces)
-#define GREETING     400u /* bytes, about: a fault behind them hits the first definitions */
-#define LONG_MS      60000u
+/* Eight threads of so many pieces, and so many ms at least. */
+#define WORK(pieces, ms) ARGUMENTS(SURVIVAL_PROGRAM("workers"), "work", "8", pieces, ms)
+#define GREETING         400u /* bytes, about: a fault behind them hits the first definitions */
+#define LONG_MS          60000u
 
 /* What eight threads and main, a buffer of 1 MiB and what is always there may take; see agent/README.md. */
 #define BUFFER_KIB 1024
@@ -112,7 +113,8 @@ static void check_comeback(struct faulty_run *run)
 static void survive_host_takes_one_byte_at_a_time(void **state)
 {
     (void)state;
-    struct faulty_run run = check_faulty(WORK("400"), (struct fault_plan){.chunk = 1}, (struct capture_settings){0});
+    struct faulty_run run =
+        check_faulty(WORK("400", "0"), (struct fault_plan){.chunk = 1}, (struct capture_settings){0});
     (void)check_whole(&run);
     finish_run(&run);
 }
@@ -121,8 +123,8 @@ static void survive_host_takes_one_byte_at_a_time(void **state)
 static void survive_host_stalls(void **state)
 {
     (void)state;
-    struct faulty_run run = check_faulty(ARGUMENTS(SURVIVAL_PROGRAM("workers"), "talk", "8", "1000"),
-                                         (struct fault_plan){.fault = FAULT_STALL, .after = GREETING, .for_ms = 2000},
+    struct faulty_run run = check_faulty(ARGUMENTS(SURVIVAL_PROGRAM("workers"), "talk", "8", "700", "4500"),
+                                         (struct fault_plan){.fault = FAULT_STALL, .after = GREETING, .for_ms = 3500},
                                          (struct capture_settings){.cpu_period_us = 200, .buffer_kib = BUFFER_KIB});
     struct capture_sums sums = check_whole(&run);
     assert_true(sums.dropped_pipe_full > 0);
@@ -134,7 +136,7 @@ static void survive_host_stands_still(void **state)
 {
     (void)state;
     struct faulty_run run =
-        check_faulty(WORK("600"), (struct fault_plan){.fault = FAULT_STOP, .after = GREETING, .for_ms = 1000},
+        check_faulty(WORK("600", "2000"), (struct fault_plan){.fault = FAULT_STOP, .after = GREETING, .for_ms = 1000},
                      (struct capture_settings){0});
     struct capture_sums sums = check_whole(&run);
     assert_int_equal(sums.dropped_pipe_full, 0);
@@ -144,8 +146,9 @@ static void survive_host_stands_still(void **state)
 static void survive_host_says_no_more(void **state)
 {
     (void)state;
-    struct faulty_run run = check_faulty(WORK("400"), (struct fault_plan){.fault = FAULT_SHUT_WORDS, .after = GREETING},
-                                         (struct capture_settings){0});
+    struct faulty_run run =
+        check_faulty(WORK("400", "0"), (struct fault_plan){.fault = FAULT_SHUT_WORDS, .after = GREETING},
+                     (struct capture_settings){0});
     (void)check_whole(&run);
     finish_run(&run);
 }
@@ -155,8 +158,9 @@ static void survive_host_says_no_more(void **state)
 static void survive_host_hears_no_more(void **state)
 {
     (void)state;
-    struct faulty_run run = check_faulty(
-        WORK("400"), (struct fault_plan){.fault = FAULT_SHUT_STREAM, .after = GREETING}, (struct capture_settings){0});
+    struct faulty_run run =
+        check_faulty(WORK("400", "0"), (struct fault_plan){.fault = FAULT_SHUT_STREAM, .after = GREETING},
+                     (struct capture_settings){0});
     assert_int_equal(run.session_count, 1);
     assert_int_equal(run.connections, 1);
     survival_check_cut(capture_host_session(run.host, 0));
@@ -167,7 +171,7 @@ static void survive_host_hears_no_more(void **state)
 static void survive_host_never_reads(void **state)
 {
     (void)state;
-    struct target target = {.argument = ARGUMENTS(SURVIVAL_PROGRAM("workers"), "memory", "8", "800")};
+    struct target target = {.argument = ARGUMENTS(SURVIVAL_PROGRAM("workers"), "memory", "8", "800", "0")};
     struct faulty_run run = run_faulty(target, (struct fault_plan){.fault = FAULT_NEVER_READ, .after = GREETING},
                                        (struct capture_settings){.cpu_period_us = 200, .buffer_kib = BUFFER_KIB});
     long long own = target_number(&run.profiled, "resident") - target_number(&run.plain, "resident");
@@ -182,7 +186,7 @@ static void survive_host_never_reads(void **state)
 static void survive_host_never_answers(void **state)
 {
     (void)state;
-    struct faulty_run run = check_faulty(WORK("200"), (struct fault_plan){.fault = FAULT_NEVER_ANSWER},
+    struct faulty_run run = check_faulty(WORK("200", "0"), (struct fault_plan){.fault = FAULT_NEVER_ANSWER},
                                          (struct capture_settings){.reconnect_ms = LONG_MS});
     assert_int_equal(run.session_count, 0);
     check_log(&run, "did not send a configuration");
@@ -194,9 +198,9 @@ static void survive_host_never_answers(void **state)
 static void survive_host_resets_in_a_message_and_is_found_again(void **state)
 {
     (void)state;
-    struct faulty_run run =
-        check_faulty(WORK("900"), (struct fault_plan){.fault = FAULT_RESET, .after = 3 * GREETING + 1, .times = 1},
-                     (struct capture_settings){.reconnect_ms = LONG_MS});
+    struct faulty_run run = check_faulty(
+        WORK("900", "1500"), (struct fault_plan){.fault = FAULT_RESET, .after = 3 * GREETING + 1, .times = 1},
+        (struct capture_settings){.reconnect_ms = LONG_MS});
     check_comeback(&run);
     assert_int_equal(run.connections, 2);
     finish_run(&run);
@@ -205,9 +209,10 @@ static void survive_host_resets_in_a_message_and_is_found_again(void **state)
 static void survive_host_is_killed_and_comes_back(void **state)
 {
     (void)state;
-    struct faulty_run run = check_faulty(
-        WORK("1600"), (struct fault_plan){.fault = FAULT_KILL, .after = 3 * GREETING + 1, .for_ms = 300, .times = 1},
-        (struct capture_settings){.reconnect_ms = LONG_MS});
+    struct faulty_run run =
+        check_faulty(WORK("1000", "3000"),
+                     (struct fault_plan){.fault = FAULT_KILL, .after = 3 * GREETING + 1, .for_ms = 300, .times = 1},
+                     (struct capture_settings){.reconnect_ms = LONG_MS});
     check_comeback(&run);
     finish_run(&run);
 }
@@ -216,7 +221,7 @@ static void survive_host_is_killed_and_nobody_asked_for_another(void **state)
 {
     (void)state;
     struct faulty_run run = check_faulty(
-        WORK("700"), (struct fault_plan){.fault = FAULT_KILL, .after = GREETING, .for_ms = 100, .times = 1},
+        WORK("500", "1000"), (struct fault_plan){.fault = FAULT_KILL, .after = GREETING, .for_ms = 100, .times = 1},
         (struct capture_settings){0});
     assert_int_equal(run.session_count, 1);
     assert_int_equal(run.connections, 1);

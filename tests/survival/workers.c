@@ -49,6 +49,13 @@ static void *work(void *argument)
     return NULL;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
 static uint32_t run_workers(unsigned count, unsigned pieces, void (*meanwhile)(void))
 {
     static struct worker workers[THREADS_MAX];
@@ -74,11 +81,20 @@ static unsigned number(int argc, char **argv, int index)
     return value < THREADS_MAX || index > 0 ? value : THREADS_MAX;
 }
 
-/* `argv[0]` threads of `argv[1]` pieces of some 200 us each. */
+/* Works, and then waits until `argv[2]` ms have passed since the start. */
+static int work_for_a_while(int argc, char **argv, void (*meanwhile)(void))
+{
+    uint64_t end_ms = now_ms() + number(argc, argv, 2);
+    printf("result %u\n", run_workers(number(argc, argv, 0), number(argc, argv, 1), meanwhile));
+    while (now_ms() < end_ms)
+        usleep(1000);
+    return 0;
+}
+
+/* `argv[0]` threads of `argv[1]` pieces of some 200 us each, and `argv[2]` ms in all at least. */
 static int run_work(int argc, char **argv)
 {
-    printf("result %u\n", run_workers(number(argc, argv, 0), number(argc, argv, 1), NULL));
-    return 0;
+    return work_for_a_while(argc, argv, NULL);
 }
 
 /* Marks of many names, which take far more room on the wire than samples do. */
@@ -96,8 +112,7 @@ static void put_marks(void)
 /* The same, while another thread says much. */
 static int run_talk(int argc, char **argv)
 {
-    printf("result %u\n", run_workers(number(argc, argv, 0), number(argc, argv, 1), put_marks));
-    return 0;
+    return work_for_a_while(argc, argv, put_marks);
 }
 
 /* The same as `talk`; then "resident KIB", the most that was ever in memory. */
