@@ -71,3 +71,8 @@ spipe_add_survival_area(stacks TARGETS stacks broken)
 
 spipe_add_survival_target(crashes)
 spipe_add_survival_area(crashes TARGETS crashes)
+
+add_library(survive-taker MODULE survival/taker.c)
+spipe_prepare_promise_target(survive-taker survive-taker)
+spipe_add_survival_target(company)
+spipe_add_survival_area(company TARGETS company taker)

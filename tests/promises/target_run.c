@@ -85,7 +85,9 @@ static void make_environment(struct environment *environment, const struct targe
     memset(environment, 0, sizeof *environment);
     add_entry(environment, "PATH=", "/usr/bin:/bin");
     add_entry(environment, "LANG=", "C");
-    snprintf(preload, sizeof preload, "%s%s%s", other, other[0] != '\0' && own[0] != '\0' ? ":" : "", own);
+    const char *colon = other[0] != '\0' && own[0] != '\0' ? ":" : "";
+    bool is_agent_first = target->is_agent_first;
+    snprintf(preload, sizeof preload, "%s%s%s", is_agent_first ? own : other, colon, is_agent_first ? other : own);
     if (preload[0] != '\0')
         add_entry(environment, "LD_PRELOAD=", preload);
     if (is_profiled) {

@@ -30,7 +30,8 @@ struct target {
     enum target_loading loading;
     const char *mechanism;       /* the agent's, whatever it would choose itself; NULL leaves it the choice */
     const char *const *variable; /* further entries for the environment, or NULL */
-    const char *other_preload;   /* for LD_PRELOAD, before the agent; with and without it. NULL: none */
+    const char *other_preload;   /* for LD_PRELOAD, with the agent and without it; NULL: none */
+    bool is_agent_first;         /* before the other one there, instead of behind it */
     struct target_limit limit[TARGET_LIMITS_MAX];
     size_t limit_count;
 };
