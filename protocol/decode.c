@@ -114,7 +114,7 @@ static int decode_refusal(const Stackpipe__V1__Refusal *from, struct spipe_refus
 static int decode_hello(const Stackpipe__V1__Hello *from, struct spipe_hello *to)
 {
     if (!has_size(from->session_id, ID_LEN) || !has_size(from->process_id, ID_LEN) ||
-        !has_size(from->previous_session_id, ID_LEN)) {
+        !has_size(from->parent_process_id, ID_LEN) || !has_size(from->previous_session_id, ID_LEN)) {
         return SPIPE_E_FORMAT;
     }
     *to = (struct spipe_hello){
@@ -138,6 +138,7 @@ static int decode_hello(const Stackpipe__V1__Hello *from, struct spipe_hello *to
         .origin_unix_us = from->origin_unix_us,
         .capability = (const char *const *)from->capability,
         .capability_count = from->n_capability,
+        .parent_process_id = view(from->parent_process_id),
         .previous_session_id = view(from->previous_session_id),
     };
     return SPIPE_OK;

@@ -141,6 +141,7 @@ static int encode_hello(const struct spipe_hello *from, struct job *job)
     to.origin_unix_us = from->origin_unix_us;
     to.n_capability = from->capability_count;
     to.capability = borrow_texts(job, from->capability, from->capability_count);
+    to.parent_process_id = borrow_bytes(from->parent_process_id);
     to.previous_session_id = borrow_bytes(from->previous_session_id);
     return append_agent_message(&message, job);
 }

@@ -115,6 +115,7 @@ struct spipe_hello {
     uint64_t origin_unix_us;
     const char *const *capability;
     size_t capability_count;
+    struct spipe_bytes parent_process_id;
     struct spipe_bytes previous_session_id;
 };
 

@@ -140,6 +140,7 @@ static void make_hello(struct record_kit_random *random, struct spipe_arena *are
         .origin_ns = number(random, 64),
         .origin_unix_us = number(random, 64),
         .capability_count = count(random),
+        .parent_process_id = bytes(random, 16, arena),
         .previous_session_id = bytes(random, 16, arena),
     };
     to->argument = texts(random, to->argument_count, arena);
@@ -477,6 +478,7 @@ static void same_hello(const struct spipe_hello *a, const struct spipe_hello *b)
     SAME(origin_unix_us);
     SAME(capability_count);
     assert_same_texts(a->capability, b->capability, a->capability_count);
+    SAME_BYTES(parent_process_id);
     SAME_BYTES(previous_session_id);
 }
 

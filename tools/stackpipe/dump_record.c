@@ -34,6 +34,7 @@ static void dump_hello(struct spipe_dump_writer *writer, const struct spipe_hell
     UNSIGNED(hello, origin_ns);
     UNSIGNED(hello, origin_unix_us);
     spipe_dump_writer_texts(writer, "capability", hello->capability, hello->capability_count);
+    BYTES(hello, parent_process_id);
     BYTES(hello, previous_session_id);
 }
 

@@ -22,6 +22,7 @@ static int keep_hello(struct spipe_store *store, const struct spipe_hello *hello
     status = status != 0 ? status : store_keep_text(store, &kept->cpu_model);
     status = status != 0 ? status : store_keep_bytes(store, &kept->session_id);
     status = status != 0 ? status : store_keep_bytes(store, &kept->process_id);
+    status = status != 0 ? status : store_keep_bytes(store, &kept->parent_process_id);
     status = status != 0 ? status : store_keep_bytes(store, &kept->previous_session_id);
     status = status != 0 ? status : store_keep_texts(store, &kept->argument, kept->argument_count);
     return status != 0 ? status : store_keep_texts(store, &kept->capability, kept->capability_count);
