@@ -80,3 +80,12 @@ void spipe_code_collect(void)
     }
     free_waiting();
 }
+
+void spipe_code_fork(void)
+{
+    atomic_store(&spipe_handler_shared.map, NULL);
+    atomic_store(&spipe_handler_shared.map_is_stale, 0);
+    list_count = 0;
+    waiting_count = 0;
+    published_size = 0;
+}

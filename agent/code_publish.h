@@ -21,4 +21,7 @@ void spipe_code_retire_table(struct spipe_unwind_table *table);
 /* Frees what can be freed by now. Never waits. */
 void spipe_code_collect(void);
 
+/* In a forked child, before handlers run: the map that was published and all that waited to be freed is gone. */
+void spipe_code_fork(void);
+
 #endif

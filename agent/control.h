@@ -39,6 +39,8 @@ struct spipe_control {
     _Atomic uint32_t has_settled;       /* the program may go on: sampling has begun, or there will be none for now */
     _Atomic uint32_t has_hidden;        /* the pump has a descriptor table of its own */
     _Atomic uint32_t is_active;         /* a session is running: new threads get slots */
+    _Atomic uint32_t follows_children;  /* they are to carry the agent on */
+    bool is_forked;                     /* this process came by fork() from one that had the agent */
     _Atomic uint32_t is_filtered;       /* the program filters its system calls: on its threads we make none any more */
     _Atomic uint32_t leave_reason;      /* enum spipe_goodbye_reason */
     const char *leave_text;

@@ -59,7 +59,7 @@ bool spipe_control_start_pump(void)
     atomic_store(&spipe_control.has_hidden, 0);
     if (!spipe_thread_start(&spipe_control.pump, spipe_pump_run, NULL, "stackpipe"))
         return false;
-    if (spipe_control.environment.wait) {
+    if (spipe_control.environment.wait && !spipe_control.is_forked) {
         uint64_t end_ns = spipe_clock_monotonic_ns() + (uint64_t)SETTLE_MS * 1000000u;
         for (uint64_t now_ns; (now_ns = spipe_clock_monotonic_ns()) < end_ns;) {
             if (atomic_load(&spipe_control.has_settled) != 0)

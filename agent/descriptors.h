@@ -21,4 +21,7 @@ void spipe_descriptors_note(struct spipe_pipe *pipe);
  * used, nor closed. */
 bool spipe_descriptors_are_ours(const struct spipe_pipe *pipe);
 
+/* In a forked child, which has copies of what was in a shared table: closes them. */
+void spipe_descriptors_fork(const struct spipe_pipe *pipe);
+
 #endif

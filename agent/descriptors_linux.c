@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "descriptors.h"
 
+#include "handler.h"
 #include "protocol/system_linux.h"
 
 #include <fcntl.h>
@@ -90,4 +91,25 @@ static bool is_same(int64_t handle, const struct identity *noted)
 bool spipe_descriptors_are_ours(const struct spipe_pipe *pipe)
 {
     return !is_shared || (is_same(pipe->read_handle, &read_identity) && is_same(pipe->write_handle, &write_identity));
+}
+
+/* Events are in the same table. */
+static void close_events(void)
+{
+    for (unsigned i = 0; i < SPIPE_HANDLER_DESCRIPTORS; i++) {
+        uint16_t slot_number = atomic_load(&spipe_handler_descriptor_slot[i]);
+        if (slot_number != 0 && slot_number != SPIPE_HANDLER_RETIRED)
+            (void)spipe_system(SYS_close, i);
+    }
+}
+
+void spipe_descriptors_fork(const struct spipe_pipe *pipe)
+{
+    if (!is_shared || !spipe_descriptors_are_ours(pipe))
+        return;
+    if (pipe->read_handle >= 0)
+        (void)spipe_system(SYS_close, pipe->read_handle);
+    if (pipe->write_handle >= 0 && pipe->write_handle != pipe->read_handle)
+        (void)spipe_system(SYS_close, pipe->write_handle);
+    close_events();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the agent comes to life in a process, and what it does when the process ends or becomes another program. */
+/* How the agent comes to life in a process, and comes back to it. */
 #ifndef SPIPE_AGENT_ENTRY_H
 #define SPIPE_AGENT_ENTRY_H
 
@@ -8,12 +8,8 @@
 /* Starts for an endpoint; NULL: that of the environment. Returns 0 or a status. On a thread of the program. */
 int spipe_entry_start(const char *endpoint);
 
-/* The environment for a program that this process becomes by exec: `environment` with our own entries put back, so
- * that the agent comes along; they were taken out at start, so that children run without it. Returns `environment`
- * itself when there is nothing to add. The memory is never freed: it goes with the exec. */
-char *const *spipe_entry_exec_environment(char *const *environment);
-
-/* Begins again after an exec that failed. */
-void spipe_entry_restart(void);
+/* Begins again, in a process whose agent said Goodbye for something that then did not come about, an exec that failed
+ * say. Keeps errno. */
+void spipe_entry_come_back(bool has_left);
 
 #endif

@@ -54,6 +54,11 @@ static const char *make_name(uint64_t address)
     return name_memory;
 }
 
+void spipe_frame_names_fork(void)
+{
+    names = NULL;
+}
+
 static void forget_all(void)
 {
     memset(names->entry, 0, sizeof names->entry);

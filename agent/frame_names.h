@@ -15,4 +15,7 @@
  * shown. */
 const char *spipe_frame_names_get(uint64_t address);
 
+/* In a forked child: what was kept is gone. */
+void spipe_frame_names_fork(void);
+
 #endif

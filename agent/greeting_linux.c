@@ -22,6 +22,9 @@ static struct {
     char executable[PATH_SIZE];
     char cpu_model[128];
     uint8_t process_id[16];
+    uint8_t parent_id[16];
+    bool has_process_id;
+    bool has_parent;
     uint32_t session_number;
     uint64_t start_time_us;
     uint32_t cpu_count;
@@ -55,6 +58,7 @@ static void read_cpu_count(void)
 {
     uint64_t mask[128];
     long len = spipe_system(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    facts.cpu_count = 0;
     for (long i = 0; i < len / 8; i++)
         facts.cpu_count += (uint32_t)__builtin_popcountll(mask[i]);
 }
@@ -85,8 +89,6 @@ void spipe_greeting_init(void)
     read_cpu_model();
     read_cpu_count();
     read_start_time();
-    if (facts.session_number == 0)
-        (void)spipe_system(SYS_getrandom, facts.process_id, sizeof facts.process_id, 0);
 }
 
 void spipe_greeting_begin(struct spipe_session *session)
@@ -130,6 +132,7 @@ void spipe_greeting_put_hello(struct spipe_session *session)
         .kernel_tick_hz = (uint32_t)(1000000000u / spipe_clock_tick_ns()),
         .origin_ns = session->origin_ns,
         .origin_unix_us = session->origin_unix_us,
+        .parent_process_id = {facts.parent_id, facts.has_parent ? sizeof facts.parent_id : 0},
         .previous_session_id = {session->previous.session_id,
                                 session->previous.has_session ? SPIPE_SESSION_ID_LEN : 0},
     };
@@ -196,8 +199,42 @@ uint32_t spipe_greeting_session_number(void)
     return facts.session_number;
 }
 
+const uint8_t *spipe_greeting_id_for_children(void)
+{
+    return facts.session_number > 0 ? facts.process_id : spipe_greeting_parent_id();
+}
+
+const uint8_t *spipe_greeting_parent_id(void)
+{
+    return facts.has_parent ? facts.parent_id : NULL;
+}
+
 void spipe_greeting_continue(const uint8_t *process_id, uint32_t session_number)
 {
     memcpy(facts.process_id, process_id, sizeof facts.process_id);
+    facts.has_process_id = true;
     facts.session_number = session_number;
+}
+
+void spipe_greeting_descend(const uint8_t *parent_id)
+{
+    memcpy(facts.parent_id, parent_id, sizeof facts.parent_id);
+    facts.has_parent = true;
+}
+
+void spipe_greeting_name_process(void)
+{
+    if (facts.has_process_id)
+        return;
+    (void)spipe_system(SYS_getrandom, facts.process_id, sizeof facts.process_id, 0);
+    facts.has_process_id = true;
+}
+
+void spipe_greeting_fork(void)
+{
+    if (facts.session_number > 0)
+        spipe_greeting_descend(facts.process_id);
+    facts.session_number = 0;
+    facts.has_process_id = false;
+    spipe_greeting_name_process();
 }

@@ -44,6 +44,9 @@ struct spipe_loaded_image {
 /* Takes memory and makes the first scan. False when there is none. */
 bool spipe_images_init(void);
 
+/* In a forked child, before spipe_images_init(): none of that memory is there. */
+void spipe_images_fork(void);
+
 /* Reads the mappings again and publishes a new code map when anything executable has changed. Returns true when it
  * has. */
 bool spipe_images_scan(void);

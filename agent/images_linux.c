@@ -290,6 +290,17 @@ bool spipe_images_init(void)
            (spipe_images_scan() || image_count > 0);
 }
 
+void spipe_images_fork(void)
+{
+    images = NULL;
+    groups = NULL;
+    file_offsets = NULL;
+    paths = NULL;
+    image_count = 0;
+    paths_used = 0;
+    spipe_code_fork();
+}
+
 bool spipe_images_scan(void)
 {
     struct scan scan = {groups, 0, new_map(), 0};

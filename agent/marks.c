@@ -110,3 +110,11 @@ void spipe_marks_reset(void)
 {
     last_string_id = 0;
 }
+
+void spipe_marks_fork(void)
+{
+    if (atomic_load(&next_push) > 0)
+        memset(queue, 0, sizeof queue);
+    atomic_store(&next_push, 0);
+    next_pop = 0;
+}

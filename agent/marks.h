@@ -22,4 +22,7 @@ void spipe_marks_put_host(struct spipe_session *session, const char *text);
 /* Ids of strings restart: at a session's start and at a Checkpoint. Pump only. */
 void spipe_marks_reset(void);
 
+/* In a forked child: what waits is the parent's. */
+void spipe_marks_fork(void);
+
 #endif

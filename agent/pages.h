@@ -13,6 +13,10 @@
  * size. */
 void *spipe_pages_new(size_t size);
 
+/* The same, but a forked child has a copy of it, or shares it with this process; others do not reach it in a child. */
+void *spipe_pages_new_kept(size_t size);
+void *spipe_pages_new_shared(size_t size);
+
 /* Gives the pages back. NULL is allowed. */
 void spipe_pages_free(void *pages, size_t size);
 

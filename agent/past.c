@@ -35,3 +35,8 @@ const uint8_t *spipe_past_session_id(void)
 {
     return past.has_session ? past.session_id : NULL;
 }
+
+void spipe_past_fork(void)
+{
+    memset(&past, 0, sizeof past);
+}

@@ -35,4 +35,7 @@ void spipe_past_note_end(struct spipe_session *session);
  * another program. */
 const uint8_t *spipe_past_session_id(void);
 
+/* In a forked child, on the thread that forked: it has no past. */
+void spipe_past_fork(void);
+
 #endif

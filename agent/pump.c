@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "control.h"
 #include "descriptors.h"
+#include "forked.h"
 #include "greeting.h"
 #include "handler.h"
 #include "handshake.h"
@@ -13,6 +14,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "marks.h"
+#include "notices.h"
 #include "protocol/decode.h"
 #include "protocol/message.h"
 #include "protocol/status.h"
@@ -340,6 +342,7 @@ static void run_round(struct spipe_session *session)
         uint32_t fill_percent = spipe_weave_fill_percent();
         is_unsettled = spipe_weave_drain(session);
         spipe_marks_drain(session);
+        spipe_notices_drain(session);
         spipe_wall_round(session);
         spipe_threads_tend(session);
         look_after_signal(session);
@@ -422,8 +425,10 @@ static void finish_session(struct spipe_session *session)
         spipe_futex_wait(&spipe_control.has_settled, 1, NS_PER_MS);
     }
     spipe_weave_discard();
-    if (session->failure == 0 && !session->is_held)
+    if (session->failure == 0 && !session->is_held) {
+        spipe_notices_drain(session);
         spipe_threads_tend(session);
+    }
     if (session->failure == 0) {
         put_goodbye(session);
         write_all(session, end_ns);
@@ -437,6 +442,7 @@ static void finish_session(struct spipe_session *session)
 static void close_session(struct spipe_session *session)
 {
     atomic_store(&spipe_control.is_active, 0);
+    atomic_store(&spipe_control.follows_children, 0);
     spipe_weave_discard();
     if (spipe_descriptors_are_ours(&session->pipe))
         spipe_pipe_close(&session->pipe);
@@ -535,9 +541,21 @@ void spipe_pump_finish(void)
     close_session(&pump.session);
 }
 
-void spipe_pump_run(void *unused)
+void spipe_pump_fork(bool is_followed)
 {
-    (void)unused;
+    spipe_descriptors_fork(&pump.handshake.pipe);
+    if (is_followed)
+        memset(&pump.session, 0, sizeof pump.session);
+}
+
+/* A child that executes another program at once, or ends, is not worth a session. */
+static bool is_worth_a_session(void)
+{
+    return !spipe_control.is_forked || spipe_forked_begin(is_told_to_leave);
+}
+
+static void run_sessions(void)
+{
     atomic_store(&spipe_control.has_hidden, spipe_descriptors_hide(spipe_pump_prepare()) ? 1 : 2);
     spipe_futex_wake(&spipe_control.has_hidden);
     spipe_greeting_init();
@@ -550,6 +568,13 @@ void spipe_pump_run(void *unused)
             spipe_backoff_reset(&pump.backoff);
         is_connected = was_lost(&pump.session) && connect_again(pump.session.settings.applied.reconnect_ms);
     }
+}
+
+void spipe_pump_run(void *unused)
+{
+    (void)unused;
+    if (is_worth_a_session())
+        run_sessions();
     settle();
     spipe_control_done(UINT32_MAX);
 }

@@ -12,6 +12,10 @@
 /* The thread's function; the argument is not used. Returns when the session is over and no other is to follow. */
 void spipe_pump_run(void *unused);
 
+/* In a forked child, on its own thread, before there is a pump: closes what it has copies of, and, when it is followed,
+ * forgets the session, which is its parent's. */
+void spipe_pump_fork(bool is_followed);
+
 /* The steps that it takes, in this order; a test takes them one by one. None of them waits, but for
  * spipe_pump_connect(), which waits for the host, and spipe_pump_finish(), which gives the host 200 ms. */
 

@@ -58,6 +58,9 @@ uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot);
 /* Takes all away before the slot is released. Pump only. */
 void spipe_sampler_disarm(struct spipe_slot *slot);
 
+/* In a forked child: nothing of what the parent samples by is there. */
+void spipe_sampler_fork(void);
+
 /* CPU time of the mechanism's own thread, in ns; 0 when it has none. */
 uint64_t spipe_sampler_own_cpu_ns(void);
 

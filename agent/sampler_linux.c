@@ -407,6 +407,15 @@ void spipe_sampler_stop(void)
     follow_plan();
 }
 
+void spipe_sampler_fork(void)
+{
+    /* Descriptors of events are closed with the table that they are in, or by hand where a table is shared. */
+    memset(spipe_handler_descriptor_slot, 0, sizeof spipe_handler_descriptor_slot);
+    memset(&plan, 0, sizeof plan);
+    memset(&watcher, 0, sizeof watcher);
+    atomic_store(&watcher_past_ns, 0);
+}
+
 uint64_t spipe_sampler_own_cpu_ns(void)
 {
     uint32_t tid = atomic_load(&watcher.tid);

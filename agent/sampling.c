@@ -7,12 +7,15 @@
 #include "handler.h"
 #include "ledger.h"
 #include "log.h"
+#include "notices.h"
 #include "signals.h"
 #include "wall.h"
 
 #include <string.h>
 
+/* Field numbers of Configuration in profile.proto. */
 #define FIELD_CPU_PERIOD 3u
+#define FIELD_FOLLOW     12u
 
 /* STACKPIPE_MECHANISM names one, for tests and for those who know better. */
 static enum spipe_mechanism choose_mechanism(uint64_t period_ns)
@@ -45,11 +48,8 @@ static void take_signal(struct spipe_session *session)
     session->mechanism = has_other ? SPIPE_MECHANISM_SIGNAL_RUNNABLE : SPIPE_MECHANISM_NONE;
     if (has_other)
         return;
-    struct spipe_settings *settings = &session->settings;
     spipe_log("no signal is free for sampling", NULL);
-    if (settings->unmet_count < SPIPE_SETTINGS_UNMET_MAX)
-        settings->unmet[settings->unmet_count++] =
-            (struct spipe_unmet){FIELD_CPU_PERIOD, "the program uses all signals: there are no samples"};
+    spipe_settings_add_unmet(&session->settings, FIELD_CPU_PERIOD, "the program uses all signals: there are no samples");
 }
 
 static uint64_t asked_period_ns(const struct spipe_session *session)
@@ -65,9 +65,26 @@ static uint64_t period_of(const struct spipe_session *session)
     return session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK ? period_ns - period_ns * 3u / 1000u : period_ns;
 }
 
+/* A child opens a connection of its own, and a program that is executed gets the agent by LD_PRELOAD. */
+static void limit_following(struct spipe_settings *settings)
+{
+    struct spipe_endpoint endpoint;
+    if (!settings->applied.follow_children)
+        return;
+    if (spipe_endpoint_parse(spipe_control.environment.endpoint, NULL, &endpoint, NULL) == 0 &&
+        endpoint.kind == SPIPE_ENDPOINT_DESCRIPTORS) {
+        settings->applied.follow_children = false;
+        spipe_settings_add_unmet(settings, FIELD_FOLLOW, "children cannot connect anew by inherited descriptors");
+    } else if (spipe_control.environment.preload[0] == '\0') {
+        spipe_settings_add_unmet(settings, FIELD_FOLLOW,
+                                 "only forked children are followed, as the agent did not come by LD_PRELOAD");
+    }
+}
+
 void spipe_sampling_plan_settings(struct spipe_session *session, const struct spipe_configuration *asked)
 {
     spipe_settings_apply(&session->settings, asked, (uint32_t)(spipe_clock_tick_ns() / 1000u));
+    limit_following(&session->settings);
     session->period_ns = asked_period_ns(session);
     session->wall_period_ns = session->is_text ? 0 : (uint64_t)session->settings.applied.wall_period_us * 1000u;
 }
@@ -85,6 +102,9 @@ static void start_sampler(struct spipe_session *session)
     atomic_store(&spipe_handler_shared.max_depth, session->settings.applied.max_depth);
     atomic_store(&spipe_handler_shared.audit_interval, session->is_text ? 0 : session->settings.applied.audit_interval);
     atomic_store(&spipe_control.is_active, 1);
+    if (session->settings.applied.follow_children)
+        spipe_notices_open();
+    atomic_store(&spipe_control.follows_children, session->settings.applied.follow_children);
     if (session->mechanism == SPIPE_MECHANISM_NONE)
         return;
     if (!spipe_sampler_start(session->mechanism, session->period_ns, spipe_signals_current()))

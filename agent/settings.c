@@ -10,11 +10,10 @@ enum field {
     FIELD_ALLOCATION = 5,
     FIELD_MAX_DEPTH = 6,
     FIELD_FLUSH = 7,
-    FIELD_BUFFER = 8,
-    FIELD_FOLLOW = 12
+    FIELD_BUFFER = 8
 };
 
-static void add_unmet(struct spipe_settings *settings, uint32_t field_number, const char *text)
+void spipe_settings_add_unmet(struct spipe_settings *settings, uint32_t field_number, const char *text)
 {
     if (settings->unmet_count < SPIPE_SETTINGS_UNMET_MAX)
         settings->unmet[settings->unmet_count++] = (struct spipe_unmet){field_number, text};
@@ -28,7 +27,7 @@ static void clamp(struct spipe_settings *settings, uint32_t *value, uint32_t fal
     if (*value >= min && *value <= max)
         return;
     *value = *value < min ? min : max;
-    add_unmet(settings, field_number, text);
+    spipe_settings_add_unmet(settings, field_number, text);
 }
 
 void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_configuration *asked, uint32_t tick_us)
@@ -51,11 +50,8 @@ void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_co
         clamp(settings, &applied->wall_period_us, 0, SPIPE_WALL_PERIOD_MIN_US, SPIPE_WALL_PERIOD_MAX_US,
               FIELD_WALL_PERIOD, "the wall-clock period is outside 1 ms to 4 s; the nearest is used");
     if (applied->allocation_bytes != 0)
-        add_unmet(settings, FIELD_ALLOCATION, "this agent has no allocation sampling");
-    if (applied->follow_children)
-        add_unmet(settings, FIELD_FOLLOW, "this agent does not follow children");
+        spipe_settings_add_unmet(settings, FIELD_ALLOCATION, "this agent has no allocation sampling");
     applied->allocation_bytes = 0;
-    applied->follow_children = false;
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t len)

@@ -33,6 +33,9 @@ struct spipe_settings {
 /* Fills in `settings` from what was asked. `tick_us` is the kernel's tick. */
 void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_configuration *asked, uint32_t tick_us);
 
+/* Says that a wish was not met, or not quite; the text is static. */
+void spipe_settings_add_unmet(struct spipe_settings *settings, uint32_t field_number, const char *text);
+
 /* 8 bytes that are equal for equal settings that matter when profiles are compared (FNV-1a of periods, depth and
  * mechanism). */
 void spipe_settings_hash(const struct spipe_settings *settings, const char *mechanism, uint8_t *ret_hash);

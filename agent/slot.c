@@ -28,6 +28,7 @@ bool spipe_slot_pool_init(void)
     for (uint32_t i = 0; i < SPIPE_SLOT_COUNT; i++)
         atomic_store_explicit(&next_free[i], i + 1 < SPIPE_SLOT_COUNT ? i + 1 : NO_SLOT, memory_order_relaxed);
     atomic_store(&free_list, 0);
+    atomic_store(&used_count, 0);
     spipe_slot_pool = (struct spipe_slot *)(void *)slots;
     return true;
 }

@@ -91,7 +91,8 @@ struct spipe_slot {
     char name[16];
 };
 
-/* Takes the memory of all slots. False when there is none. Before any other thread of the agent runs. */
+/* Takes the memory of all slots, which are then free. False when there is none. Before any other thread of the agent
+ * runs; in a forked child, where it is gone, once more. */
 bool spipe_slot_pool_init(void);
 
 /* Claims a free slot for a thread, or NULL. Lock-free; any thread, not in a handler. */

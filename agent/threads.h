@@ -11,6 +11,12 @@
 /* The stack of the main thread; from the auxiliary vector and the stack's limit. On the main thread, once. */
 void spipe_threads_note_main(void);
 
+/* Where the calling thread's stack is, as far as it is known; else both 0. Any thread of the program's. */
+void spipe_threads_find_own_stack(uint64_t *ret_low, uint64_t *ret_high);
+
+/* In a forked child: its main thread is the one that forked, on that stack. */
+void spipe_threads_note_forked(uint64_t stack_low, uint64_t stack_high);
+
 /* Reads /proc/self/task: gives new threads a slot, ends the slots of threads that are gone. `agent_tid` is the pump's
  * own. */
 void spipe_threads_scan(struct spipe_session *session, int agent_tid);

@@ -44,6 +44,12 @@ void spipe_threads_note_main(void)
     main_thread.stack_low = high - size;
 }
 
+void spipe_threads_note_forked(uint64_t stack_low, uint64_t stack_high)
+{
+    main_thread.stack_low = stack_low;
+    main_thread.stack_high = stack_high;
+}
+
 static void task_path(struct spipe_text *path, int tid, const char *file)
 {
     spipe_text_add(path, "/proc/self/task/");
@@ -99,6 +105,13 @@ static struct spipe_slot *find_slot(int tid)
             return slot;
     }
     return NULL;
+}
+
+void spipe_threads_find_own_stack(uint64_t *ret_low, uint64_t *ret_high)
+{
+    const struct spipe_slot *slot = find_slot((int)spipe_system(SYS_gettid));
+    *ret_low = slot == NULL ? 0 : atomic_load(&slot->stack_low);
+    *ret_high = slot == NULL ? 0 : atomic_load(&slot->stack_high);
 }
 
 /* A claimed slot is that of a thread which does not run yet, or whose first act is under way: it must not get a

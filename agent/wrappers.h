@@ -9,7 +9,11 @@
 /* Finds the functions behind the wrappers. On a program's thread, as early as can be; again is harmless. */
 void spipe_wrappers_init(void);
 
-/* The part of it that is about signals; called by spipe_wrappers_init(). */
+/* The parts of it that are about signals, and about other programs; called by spipe_wrappers_init(). */
 void spipe_signal_wrappers_init(void);
+void spipe_exec_wrappers_init(void);
+
+/* In a forked child, on the thread that forked: its slot is its parent's. */
+void spipe_wrappers_fork(void);
 
 #endif

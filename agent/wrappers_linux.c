@@ -25,9 +25,6 @@
 #define FILTER_FOR_ALL_THREADS 1u   /* SECCOMP_FILTER_FLAG_TSYNC */
 #define FILTER_MODE 1               /* SECCOMP_SET_MODE_FILTER */
 #define END_MS 5000u
-#define ARGUMENTS_MAX 4096u
-
-extern char **environ;
 
 typedef void *thread_routine(void *);
 
@@ -44,10 +41,6 @@ static struct {
     int (*unshare)(int);
     int (*setns)(int, int);
     int (*dlclose)(void *);
-    int (*execve)(const char *, char *const *, char *const *);
-    int (*execvpe)(const char *, char *const *, char *const *);
-    int (*fexecve)(int, char *const *, char *const *);
-    void (*_exit)(int);
 } next;
 
 static bool is_ready;
@@ -119,12 +112,15 @@ void spipe_wrappers_init(void)
     FIND(unshare);
     FIND(setns);
     FIND(dlclose);
-    FIND(execve);
-    FIND(execvpe);
-    FIND(fexecve);
-    FIND(_exit);
     spipe_signal_wrappers_init();
+    spipe_exec_wrappers_init();
     read_default_stack_size();
+}
+
+void spipe_wrappers_fork(void)
+{
+    if (has_key)
+        (void)next.pthread_setspecific(key, NULL);
 }
 
 /* A library that came later (libpthread in old systems, by dlopen) may hold what was not there before. */
@@ -252,16 +248,6 @@ static void await_gone(int tid)
         (void)spipe_system(SYS_nanosleep, &moment, NULL);
 }
 
-static void come_back(bool has_left)
-{
-    int saved = errno;
-    if (has_left) {
-        await_end();
-        spipe_entry_restart();
-    }
-    errno = saved;
-}
-
 /* A process with several threads may not do this; so that it has as many as without us, ours ends before and comes
  * back after. */
 static bool leave_for_namespace(void)
@@ -284,7 +270,7 @@ EXPORT int unshare(int flags)
     bool is_for_single_threads = (flags & (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) != 0;
     bool has_left = is_for_single_threads && leave_for_namespace();
     int result = next.unshare(flags);
-    come_back(has_left);
+    spipe_entry_come_back(has_left);
     return result;
 }
 
@@ -294,7 +280,7 @@ EXPORT int setns(int descriptor, int type)
         return -1;
     bool has_left = leave_for_namespace();
     int result = next.setns(descriptor, type);
-    come_back(has_left);
+    spipe_entry_come_back(has_left);
     return result;
 }
 
@@ -324,129 +310,4 @@ EXPORT int dlclose(void *handle)
     int result = next.dlclose(handle);
     say_stale();
     return result;
-}
-
-/* -------------------------------------------------------------------------------------------------- exec and exit */
-
-/* Says Goodbye and returns the environment that brings the agent along; `environment` itself where that is not
- * wanted. */
-static char *const *before_exec(char *const *environment, bool *ret_has_left)
-{
-    *ret_has_left = false;
-    if (!spipe_control_is_own_process())
-        return environment;
-    *ret_has_left = atomic_load(&spipe_control.pump.tid) != 0;
-    spipe_control_leave(SPIPE_GOODBYE_TARGET_EXECS, "");
-    return spipe_entry_exec_environment(environment);
-}
-
-/* Shells try a program in each folder of PATH: only what can be executed is worth a Goodbye. */
-static bool is_executable(const char *path)
-{
-    return path != NULL && spipe_system(SYS_faccessat, AT_FDCWD, path, X_OK) == 0;
-}
-
-EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
-{
-    bool has_left;
-    if (!HAS_NEXT(execve))
-        return -1;
-    if (spipe_control_is_own_process() && !is_executable(path))
-        return next.execve(path, arguments, environment);
-    char *const *extended = before_exec(environment, &has_left);
-    int result = next.execve(path, arguments, extended);
-    come_back(has_left);
-    return result;
-}
-
-EXPORT int fexecve(int descriptor, char *const arguments[], char *const environment[])
-{
-    bool has_left;
-    if (!HAS_NEXT(fexecve))
-        return -1;
-    char *const *extended = before_exec(environment, &has_left);
-    int result = next.fexecve(descriptor, arguments, extended);
-    come_back(has_left);
-    return result;
-}
-
-EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
-{
-    bool has_left;
-    if (!HAS_NEXT(execvpe))
-        return -1;
-    char *const *extended = before_exec(environment, &has_left);
-    int result = next.execvpe(file, arguments, extended);
-    come_back(has_left);
-    return result;
-}
-
-EXPORT int execv(const char *path, char *const arguments[])
-{
-    return execve(path, arguments, environ);
-}
-
-EXPORT int execvp(const char *file, char *const arguments[])
-{
-    return execvpe(file, arguments, environ);
-}
-
-/* Collects the arguments of an execl(); false when there are too many. */
-static bool collect(const char *first, va_list list, const char **argument)
-{
-    size_t count = 0;
-    argument[count++] = first;
-    while (argument[count - 1] != NULL) {
-        if (count == ARGUMENTS_MAX) {
-            errno = E2BIG;
-            return false;
-        }
-        argument[count++] = va_arg(list, const char *);
-    }
-    return true;
-}
-
-EXPORT int execl(const char *path, const char *first, ...)
-{
-    const char *argument[ARGUMENTS_MAX];
-    va_list list;
-    va_start(list, first);
-    bool is_complete = collect(first, list, argument);
-    va_end(list);
-    return is_complete ? execve(path, (char *const *)argument, environ) : -1;
-}
-
-EXPORT int execlp(const char *file, const char *first, ...)
-{
-    const char *argument[ARGUMENTS_MAX];
-    va_list list;
-    va_start(list, first);
-    bool is_complete = collect(first, list, argument);
-    va_end(list);
-    return is_complete ? execvpe(file, (char *const *)argument, environ) : -1;
-}
-
-EXPORT int execle(const char *path, const char *first, ...)
-{
-    const char *argument[ARGUMENTS_MAX];
-    va_list list;
-    va_start(list, first);
-    bool is_complete = collect(first, list, argument);
-    char *const *environment = is_complete ? va_arg(list, char *const *) : NULL;
-    va_end(list);
-    return is_complete ? execve(path, (char *const *)argument, environment) : -1;
-}
-
-EXPORT void _exit(int status)
-{
-    leave_for(SPIPE_GOODBYE_TARGET_EXITS, "");
-    if (HAS_NEXT(_exit))
-        next._exit(status);
-    for (;;)
-        (void)spipe_system(SYS_exit_group, status);
-}
-
-EXPORT void _Exit(int status)
-{
-    _exit(status);
 }

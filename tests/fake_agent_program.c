@@ -105,6 +105,58 @@ static void say_with_child(void)
     say_ok();
 }
 
+/* Children that have sessions too, while the program's own goes on: one ends well, one is cut, one is refused. */
+static void say_with_family(void)
+{
+    static void (*const say[])(void) = {say_ok, say_cut, say_refusal};
+    struct fake_agent own;
+    pid_t pid[3];
+    open_session();
+    fake_agent_send_opening(&agent);
+    own = agent;
+    for (size_t i = 0; i < 3; i++) {
+        pid[i] = fork();
+        if (pid[i] == 0) {
+            say[i]();
+            _exit(0);
+        }
+        int status = -1;
+        waitpid(pid[i], &status, 0);
+        if (status != 0) {
+            exit(CANNOT);
+        }
+    }
+    agent = own;
+    fake_agent_send_samples(&agent, 7);
+    fake_agent_send_ending(&agent, SPIPE_GOODBYE_TARGET_EXITS);
+    fake_agent_finish(&agent);
+}
+
+/* Leaves a child behind that goes on until it is told to stop. */
+static void say_and_leave_child(void)
+{
+    int gate[2];
+    char byte;
+    if (pipe(gate) != 0) {
+        exit(CANNOT);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        open_session();
+        fake_agent_send_opening(&agent);
+        fake_agent_send_samples(&agent, 3);
+        close(gate[1]);
+        bool stopped = fake_agent_is_readable(&agent, 10000);
+        fake_agent_send_samples(&agent, stopped ? 2 : 0);
+        fake_agent_send_ending(&agent, SPIPE_GOODBYE_TOLD_TO_STOP);
+        fake_agent_finish(&agent);
+        _exit(0);
+    }
+    close(gate[1]);
+    (void)!read(gate[0], &byte, 1);
+    say_ok();
+}
+
 /* More than a small disk takes. The host hangs up, and the program does not mind. */
 static void say_much(void)
 {
@@ -173,6 +225,8 @@ static const struct {
     {"refuse", say_refusal},
     {"execute", say_and_execute},
     {"child", say_with_child},
+    {"family", say_with_family},
+    {"leave-child", say_and_leave_child},
     {"much", say_much},
     {"nothing", say_nothing},
     {"log", say_in_log},

@@ -9,6 +9,16 @@ void *spipe_pages_new(size_t size)
     return calloc(1, size);
 }
 
+void *spipe_pages_new_kept(size_t size)
+{
+    return calloc(1, size);
+}
+
+void *spipe_pages_new_shared(size_t size)
+{
+    return calloc(1, size);
+}
+
 void spipe_pages_free(void *pages, size_t size)
 {
     (void)size;

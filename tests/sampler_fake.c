@@ -214,6 +214,10 @@ void spipe_sampler_disarm(struct spipe_slot *slot)
     (void)slot;
 }
 
+void spipe_sampler_fork(void)
+{
+}
+
 uint64_t spipe_sampler_own_cpu_ns(void)
 {
     return 0;

@@ -361,13 +361,31 @@ static void test_wrong_options_give_one_line_the_usage_and_code_2(void **state)
     }
 }
 
-static void test_following_children_is_refused_in_one_line(void **state)
+#define FOLLOW(state, scene)                                                                                           \
+    RUN(state, "record", "--children", "follow", "-o", "a.spipe", "--", SPIPE_TEST_FAKE_AGENT, scene, "0")
+
+static void test_followed_children_come_behind_the_program_in_one_capture(void **state)
 {
-    struct outcome outcome = RUN(state, "record", "--children", "follow", "--", "/bin/echo", "hello");
-    assert_int_equal(outcome.code, 2);
-    assert_string_equal(outcome.output, "");
-    assert_says(&outcome, "--children follow is not supported");
-    assert_ptr_equal(strchr(outcome.complaints, '\n'), strrchr(outcome.complaints, '\n'));
+    struct outcome outcome = FOLLOW(state, "family");
+    assert_int_equal(outcome.code, 0);
+    uint64_t samples = 0;
+    struct spipe_capture_end end = load(state, &samples);
+    assert_int_equal(end.prefaces, 3);
+    assert_int_equal(end.skipped_bytes, 0);
+    assert_int_equal(samples, 7 + 100 + 50);
+    assert_false(has_leftovers(state));
+    done(&outcome);
+}
+
+static void test_a_child_that_is_left_behind_is_told_to_stop(void **state)
+{
+    struct outcome outcome = FOLLOW(state, "leave-child");
+    assert_int_equal(outcome.code, 0);
+    uint64_t samples = 0;
+    struct spipe_capture_end end = load(state, &samples);
+    assert_int_equal(end.reason, SPIPE_CAPTURE_ENDED);
+    assert_int_equal(end.prefaces, 2);
+    assert_int_equal(samples, 100 + 5);
     done(&outcome);
 }
 
@@ -478,7 +496,8 @@ int main(void)
         TEST(test_programs_that_cannot_start_end_as_in_a_shell),
         TEST(test_a_capture_that_cannot_be_made_stops_before_the_program_runs),
         TEST(test_wrong_options_give_one_line_the_usage_and_code_2),
-        TEST(test_following_children_is_refused_in_one_line),
+        TEST(test_followed_children_come_behind_the_program_in_one_capture),
+        TEST(test_a_child_that_is_left_behind_is_told_to_stop),
         TEST(test_the_recorded_capture_can_be_reported_dumped_and_exported),
         TEST(test_what_is_no_capture_is_told_and_gives_1),
         TEST(test_a_cut_capture_is_reported_as_far_as_it_goes),

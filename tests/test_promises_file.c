@@ -56,6 +56,11 @@ static const char *const expected[] = {"spipe_agent_count",
                                        "execlp",
                                        "execle",
                                        "fexecve",
+                                       "posix_spawn",
+                                       "posix_spawnp",
+                                       "system",
+                                       "popen",
+                                       "daemon",
                                        "_exit",
                                        "_Exit"};
 

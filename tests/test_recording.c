@@ -35,7 +35,8 @@ static void open_scene(void **state, struct scene *scene)
     const char *message = NULL;
     assert_int_equal(spipe_recorder_open(&scene->recorder, scene->path), 0);
     assert_int_equal(
-        spipe_recording_open(&scene->recording, scene->endpoint, &configuration, &scene->recorder, &message), 0);
+        spipe_recording_open(&scene->recording, scene->endpoint, &configuration, &scene->recorder, *state, &message),
+        0);
     scene->recording.pid = (uint32_t)getpid();
 }
 
@@ -240,7 +241,7 @@ static void test_an_endpoint_that_cannot_be_listened_at_is_told(void **state)
     struct spipe_configuration configuration = {.token = ""};
     const char *message = NULL;
     assert_int_not_equal(
-        spipe_recording_open(&recording, "unix:/no/such/folder/socket", &configuration, &recorder, &message), 0);
+        spipe_recording_open(&recording, "unix:/no/such/folder/socket", &configuration, &recorder, *state, &message), 0);
     assert_null(recording.host);
 }
 

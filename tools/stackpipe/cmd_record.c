@@ -126,7 +126,8 @@ static int open_recording(struct run *run)
     }
     const char *message = NULL;
     int status =
-        spipe_recording_open(&run->recording, run->endpoint, &run->wishes.configuration, &run->recorder, &message);
+        spipe_recording_open(&run->recording, run->endpoint, &run->wishes.configuration, &run->recorder,
+                             run->folder.path, &message);
     if (status != 0) {
         spipe_complain("%s cannot be listened at: %s", run->endpoint,
                        message != NULL ? message : spipe_status_message(status));
@@ -200,8 +201,8 @@ static void do_a_turn(struct run *run)
         run->flushed_ns = now_ns;
     }
     tell_failure_once(run);
-    spipe_progress_draw(&run->progress, now_ns - run->start_ns, run->recording.tally.samples,
-                        run->recording.tally.lost);
+    spipe_progress_draw(&run->progress, now_ns - run->start_ns, spipe_recording_samples(&run->recording),
+                        spipe_recording_lost(&run->recording));
 }
 
 /* Reads on after the end: what the program has sent last may still lie in the pipe, and its connection may not even be
@@ -210,6 +211,7 @@ static void drain(struct run *run)
 {
     uint64_t end_ns = spipe_clock_now_ns();
     uint64_t passed_ns = 0;
+    spipe_recording_end_program(&run->recording);
     do {
         wait_a_while(run, spipe_recording_is_connected(&run->recording) ? DRAIN_NS - passed_ns : 0);
         do_a_turn(run);
@@ -240,10 +242,10 @@ static int choose_code(const struct run *run)
     if (code != 0) {
         return code;
     }
-    if (run->recording.hellos == 0) {
+    if (spipe_recording_sessions(&run->recording) == 0) {
         return SPIPE_EXIT_NOT_RECORDED;
     }
-    return run->recorder.status != 0 ? SPIPE_EXIT_FAILED : SPIPE_EXIT_OK;
+    return run->recorder.status != 0 || run->recording.followed.failed > 0 ? SPIPE_EXIT_FAILED : SPIPE_EXIT_OK;
 }
 
 static void finish(struct run *run)
@@ -251,7 +253,7 @@ static void finish(struct run *run)
     spipe_recording_close(&run->recording);
     spipe_recorder_close(&run->recorder);
     tell_failure_once(run);
-    if (run->recording.hellos == 0) {
+    if (spipe_recording_sessions(&run->recording) == 0) {
         spipe_record_summary_explain(&run->recording, run->has_own_log ? run->log : NULL);
     } else if (!run->wishes.quiet) {
         spipe_record_summary_write(&run->recording, &run->recorder);

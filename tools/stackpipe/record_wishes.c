@@ -22,15 +22,12 @@
 #define BUFFER_MAX      (UINT64_C(1024) << 30)
 #define AUDIT_MAX       1000000000u
 
-static int read_children(const struct spipe_options *options)
+static int read_children(const struct spipe_options *options, bool *ret_follows)
 {
     const char *children = spipe_options_text(options, "children", "ignore");
-    if (strcmp(children, "ignore") == 0) {
+    *ret_follows = strcmp(children, "follow") == 0;
+    if (*ret_follows || strcmp(children, "ignore") == 0) {
         return 0;
-    }
-    if (strcmp(children, "follow") == 0) {
-        spipe_complain("record: --children follow is not supported; only the program itself can be recorded");
-        return SPIPE_EXIT_USAGE;
     }
     return spipe_options_complain(options->verb, "--children: '%s' is neither follow nor ignore", children);
 }
@@ -106,7 +103,7 @@ int spipe_record_wishes_read(const struct spipe_options *options, struct spipe_r
         .argv = options->operand,
     };
     bool is_wall = false;
-    int code = read_children(options);
+    int code = read_children(options, &wishes.configuration.follow_children);
     if (code == 0) {
         code = read_clock(options, &is_wall);
     }

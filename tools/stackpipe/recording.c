@@ -13,10 +13,27 @@ static void begin_session(struct spipe_recording *recording, struct spipe_connec
     recording->has_hello = false;
 }
 
+/* A process that the program has started, as far as one can know. */
+static void take_followed(struct spipe_recording *recording, struct spipe_connection *connection)
+{
+    struct spipe_followed_session *session = NULL;
+    if (recording->is_stopping || recording->is_program_over || recording->recorder->status != 0) {
+        spipe_connection_close(connection, "the recording is over");
+        return;
+    }
+    session = spipe_followed_begin(&recording->followed, connection);
+    if (session == NULL) {
+        spipe_connection_close(connection, "out of memory");
+    }
+    spipe_connection_set_data(connection, session);
+}
+
 static void on_connected(void *user, struct spipe_connection *connection, const struct spipe_peer *peer)
 {
     struct spipe_recording *recording = user;
-    if (!peer->known || peer->pid != recording->pid) {
+    if (peer->known && peer->pid != recording->pid && recording->configuration.follow_children) {
+        take_followed(recording, connection);
+    } else if (!peer->known || peer->pid != recording->pid) {
         recording->turned_away++;
         spipe_connection_close(connection, "only the program itself is recorded");
     } else if (recording->is_stopping || recording->recorder->status != 0) {
@@ -34,7 +51,7 @@ static bool on_configuration_wanted(void *user, struct spipe_connection *connect
                                     struct spipe_configuration *configuration)
 {
     const struct spipe_recording *recording = user;
-    if (connection != recording->active) {
+    if (connection != recording->active && spipe_connection_data(connection) == NULL) {
         return false;
     }
     *configuration = recording->configuration;
@@ -44,6 +61,13 @@ static bool on_configuration_wanted(void *user, struct spipe_connection *connect
 static void on_bytes(void *user, struct spipe_connection *connection, struct spipe_bytes raw)
 {
     struct spipe_recording *recording = user;
+    struct spipe_followed_session *session = spipe_connection_data(connection);
+    if (session != NULL) {
+        if (spipe_followed_add(&recording->followed, session, raw) != 0) {
+            spipe_connection_close(connection, "the session cannot be kept");
+        }
+        return;
+    }
     if (connection != recording->active) {
         return;
     }
@@ -68,6 +92,11 @@ static void on_record(void *user, struct spipe_connection *connection, const str
 {
     (void)message_len;
     struct spipe_recording *recording = user;
+    struct spipe_followed_session *session = spipe_connection_data(connection);
+    if (session != NULL) {
+        spipe_followed_note(&recording->followed, session, record);
+        return;
+    }
     if (connection != recording->active) {
         return;
     }
@@ -105,6 +134,11 @@ static void let_next_in(struct spipe_recording *recording)
 static void on_disconnected(void *user, struct spipe_connection *connection, const struct spipe_host_end *end)
 {
     struct spipe_recording *recording = user;
+    struct spipe_followed_session *session = spipe_connection_data(connection);
+    if (session != NULL) {
+        spipe_followed_end(&recording->followed, session);
+        return;
+    }
     if (connection == recording->waiting) {
         recording->waiting = NULL;
         return;
@@ -124,7 +158,7 @@ static void on_disconnected(void *user, struct spipe_connection *connection, con
 
 int spipe_recording_open(struct spipe_recording *recording, const char *endpoint,
                          const struct spipe_configuration *configuration, struct spipe_recorder *recorder,
-                         const char **ret_message)
+                         const char *folder, const char **ret_message)
 {
     static const struct spipe_host_callbacks callbacks = {
         .connected = on_connected,
@@ -136,6 +170,7 @@ int spipe_recording_open(struct spipe_recording *recording, const char *endpoint
     *recording = (struct spipe_recording){.configuration = *configuration, .recorder = recorder};
     *ret_message = NULL;
     spipe_tally_init(&recording->tally);
+    spipe_followed_init(&recording->followed, folder);
     int status = spipe_host_new(NULL, &callbacks, recording, &recording->host);
     if (status != 0) {
         recording->host = NULL;
@@ -171,11 +206,33 @@ void spipe_recording_stop(struct spipe_recording *recording)
     if (recording->active != NULL) {
         spipe_connection_stop(recording->active, "the recording was stopped");
     }
+    spipe_followed_stop(&recording->followed, "the recording was stopped");
+}
+
+void spipe_recording_end_program(struct spipe_recording *recording)
+{
+    recording->is_program_over = true;
+    spipe_followed_stop(&recording->followed, "the program that started it has ended");
 }
 
 bool spipe_recording_is_connected(const struct spipe_recording *recording)
 {
-    return recording->active != NULL || recording->waiting != NULL;
+    return recording->active != NULL || recording->waiting != NULL || recording->followed.running > 0;
+}
+
+uint64_t spipe_recording_samples(const struct spipe_recording *recording)
+{
+    return recording->tally.samples + recording->followed.samples;
+}
+
+uint64_t spipe_recording_lost(const struct spipe_recording *recording)
+{
+    return recording->tally.lost + recording->followed.lost;
+}
+
+uint32_t spipe_recording_sessions(const struct spipe_recording *recording)
+{
+    return recording->hellos + recording->followed.begun;
 }
 
 void spipe_recording_close(struct spipe_recording *recording)
@@ -184,4 +241,6 @@ void spipe_recording_close(struct spipe_recording *recording)
     spipe_host_free(recording->host);
     recording->host = NULL;
     spipe_tally_done(&recording->tally);
+    spipe_followed_append(&recording->followed, recording->recorder);
+    spipe_followed_done(&recording->followed);
 }

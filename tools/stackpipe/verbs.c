@@ -26,8 +26,12 @@ static const char *const record_paragraphs[] = {
     "capture could not be kept whole, the status is 1. Programs that cannot be profiled (static, 32-bit, set-uid, "
     "musl) run all the same.",
     "Only the program itself is recorded, with whatever it executes in its own place; processes that it starts are "
-    "left alone.",
+    "left alone. With --children follow they are recorded too, and what they start: their sessions come behind the "
+    "program's in the same capture, where each names its parent. Recording ends with the program: children that it "
+    "leaves behind run on, and are recorded up to then. A forked child counts as a process of its own from its first "
+    "millisecond of CPU time on, or when it is 20 ms old.",
     "    stackpipe record -o build.spipe --rate 1000 -- xz -T4 -k big.tar",
+    "    stackpipe record -o build.spipe --children follow -- make -j8",
     NULL,
 };
 
@@ -44,7 +48,7 @@ static const struct spipe_option_row record_options[] = {
     {"duration", 0, "S", SPIPE_COMPLETE_NOTHING,
      "Stops recording after so many seconds (fractions allowed); the program runs on to its end."},
     {"children", 0, "follow|ignore", SPIPE_COMPLETE_WORDS,
-     "What to do about the processes that the program starts. Only ignore, which is the default, is supported."},
+     "What to do about the processes that the program starts: record them too, or (the default) leave them alone."},
     {"buffer", 0, "SIZE", SPIPE_COMPLETE_NOTHING,
      "Memory in which the agent keeps data that the pipe does not take yet, such as 4M or 64M."},
     {"audit", 0, "N", SPIPE_COMPLETE_NOTHING,
