@@ -24,7 +24,8 @@ struct thread {
     uint64_t assumed_ns;        /* how much longer we think it had */
     struct spipe_wall_time time;
     uint32_t cpu_stack_id;      /* of its last CPU sample; 0: none yet */
-    uint32_t wait_stack_id;     /* where it was seen waiting last; 0: it has run since, or was not seen */
+    uint32_t wait_stack_id;     /* where it was seen asleep last; 0: it has run since, or was not seen */
+    uint32_t woken_stack_id;    /* the same, also when it has run since */
     uint64_t sent;
     uint64_t dropped_paused;
     uint64_t dropped_pipe_full;
@@ -161,13 +162,15 @@ static void put_waiting(struct spipe_session *session, struct spipe_slot *slot)
         put_state(session, slot, SPIPE_STATE_WAITING, thread->wait_stack_id);
 }
 
+/* A thread that runs too little for CPU samples waits for a CPU where it has been woken. */
 static void put_running(struct spipe_session *session, struct spipe_slot *slot)
 {
     const struct thread *thread = thread_of(slot);
-    if (thread->cpu_stack_id == 0)
-        return;
-    put_state(session, slot, SPIPE_STATE_RUNNING, thread->cpu_stack_id);
-    put_state(session, slot, SPIPE_STATE_RUNNABLE, thread->cpu_stack_id);
+    uint32_t queue_stack_id = thread->cpu_stack_id != 0 ? thread->cpu_stack_id : thread->woken_stack_id;
+    if (thread->cpu_stack_id != 0)
+        put_state(session, slot, SPIPE_STATE_RUNNING, thread->cpu_stack_id);
+    if (queue_stack_id != 0)
+        put_state(session, slot, SPIPE_STATE_RUNNABLE, queue_stack_id);
 }
 
 /* All that is left, also what nobody saw the stack of. */
@@ -209,6 +212,8 @@ static void set_wait_stack(struct spipe_session *session, struct spipe_slot *slo
         return;
     put_waiting(session, slot);
     thread->wait_stack_id = stack_id;
+    if (stack_id != 0)
+        thread->woken_stack_id = stack_id;
 }
 
 static void look_closely(struct spipe_session *session, struct spipe_slot *slot, uint64_t now_ns, uint64_t cpu_ns)
@@ -296,6 +301,7 @@ void spipe_wall_forget_stacks(void)
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         threads[i].cpu_stack_id = 0;
         threads[i].wait_stack_id = 0;
+        threads[i].woken_stack_id = 0;
         threads[i].stays = false;
     }
 }

@@ -37,7 +37,7 @@ static char *write_tree(struct spipe_calltree_node *nodes, uint32_t count)
     char *text = NULL;
     size_t len = 0;
     FILE *stream = open_memstream(&text, &len);
-    spipe_report_write_tree(&tree, &naming, stream);
+    spipe_report_write_tree(&tree, "call tree", count > 0 ? nodes[0].total : 0, &naming, stream);
     fclose(stream);
     return text;
 }

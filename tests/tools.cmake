@@ -12,6 +12,7 @@ endforeach()
 foreach(name options program_file socket_list text views)
   spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-command)
 endforeach()
+spipe_add_test(test_report_wall test_report_wall.c records.c LIBRARIES stackpipe-command)
 spipe_add_test(test_recording test_recording.c fake_agent.c tool_files.c LIBRARIES stackpipe-command)
 
 # A program that speaks to its host as an agent does, without being one: record can be tested with it and nothing else.

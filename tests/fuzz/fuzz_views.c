@@ -2,6 +2,7 @@
 /* Captures from anywhere, as all the views and exporters write them: nothing that a capture says breaks their form. */
 #include "tools/stackpipe/dump_record.h"
 #include "tools/stackpipe/report_text.h"
+#include "tools/stackpipe/report_wall.h"
 #include "tools/stackpipe/tally.h"
 #include "viewer-stub/host/capture.h"
 #include "viewer-stub/host/export_collapsed.h"
@@ -99,11 +100,16 @@ static void write_reports(const struct spipe_store *store, struct spipe_symbols 
         spipe_report_write_functions(&summary, stream);
         spipe_report_write_threads(&summary, stream);
         spipe_report_write_ledger(&summary, stream);
+        spipe_report_wall_write_header(&summary.wall, stream);
+        spipe_report_wall_write_functions(&summary.wall, stream);
+        spipe_report_wall_write_threads(&summary.wall, stream);
+        spipe_report_wall_write_ledger(&summary.wall, stream);
+        (void)spipe_report_wall_write_trees(&summary.wall, store, &naming, stream);
         spipe_summary_write_json(&summary, store, end, stream);
         spipe_summary_done(&summary);
     }
     if (spipe_calltree_init(store, NULL, &naming, SPIPE_CALLTREE_TOP_DOWN, &tree) == 0) {
-        spipe_report_write_tree(&tree, &naming, stream);
+        spipe_report_write_tree(&tree, "call tree", tree.node[0].total, &naming, stream);
         spipe_calltree_done(&tree);
     }
 }

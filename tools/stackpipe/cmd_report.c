@@ -3,10 +3,12 @@
 #include "complain.h"
 #include "options.h"
 #include "report_text.h"
+#include "report_wall.h"
 
 #include "protocol/status.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define TOP_USUAL 20
 #define TOP_MAX   1000000
@@ -16,8 +18,42 @@ static int write_tree(const struct spipe_store *store, const struct spipe_naming
     struct spipe_calltree tree;
     int status = spipe_calltree_init(store, NULL, naming, SPIPE_CALLTREE_TOP_DOWN, &tree);
     if (status == 0) {
-        spipe_report_write_tree(&tree, naming, stdout);
+        spipe_report_write_tree(&tree, "call tree", tree.node[0].total, naming, stdout);
         spipe_calltree_done(&tree);
+    }
+    return status;
+}
+
+/* What --clock says; without it, the wall clock where the capture has one. */
+static int read_clock(const struct spipe_options *options, bool has_wall, bool *ret_is_wall)
+{
+    const char *clock = spipe_options_text(options, "clock", has_wall ? "wall" : "cpu");
+    *ret_is_wall = strcmp(clock, "wall") == 0;
+    if (!*ret_is_wall && strcmp(clock, "cpu") != 0) {
+        return spipe_options_complain(options->verb, "--clock: '%s' is neither cpu nor wall", clock);
+    }
+    if (*ret_is_wall && !has_wall) {
+        spipe_complain("report: the capture has no wall clock; record --clock wall makes one that has");
+        return SPIPE_EXIT_FAILED;
+    }
+    return 0;
+}
+
+static int write_wall_text(const struct spipe_options *options, const struct spipe_summary *summary,
+                           const struct spipe_store *store, const struct spipe_naming *naming)
+{
+    const struct spipe_wall_summary *wall = &summary->wall;
+    spipe_report_write_header(summary, store, stdout);
+    spipe_report_wall_write_header(wall, stdout);
+    spipe_report_wall_write_functions(wall, stdout);
+    int status =
+        spipe_options_has(options, "tree") ? spipe_report_wall_write_trees(wall, store, naming, stdout) : 0;
+    if (spipe_options_has(options, "threads")) {
+        spipe_report_wall_write_threads(wall, stdout);
+    }
+    if (spipe_options_has(options, "ledger")) {
+        spipe_report_wall_write_ledger(wall, stdout);
+        spipe_report_write_ledger(summary, stdout);
     }
     return status;
 }
@@ -38,7 +74,7 @@ static int write_text(const struct spipe_options *options, const struct spipe_su
 }
 
 static int write_report(const struct spipe_options *options, const struct spipe_store *store,
-                        struct spipe_symbols *symbols, const struct spipe_capture_end *end, size_t top)
+                        struct spipe_symbols *symbols, const struct spipe_capture_end *end, size_t top, bool is_wall)
 {
     struct spipe_naming naming = spipe_symbols_naming(symbols);
     struct spipe_summary summary;
@@ -48,11 +84,26 @@ static int write_report(const struct spipe_options *options, const struct spipe_
     }
     if (spipe_options_has(options, "json")) {
         spipe_summary_write_json(&summary, store, end, stdout);
+    } else if (is_wall) {
+        status = write_wall_text(options, &summary, store, &naming);
     } else {
         status = write_text(options, &summary, store, &naming);
     }
     spipe_summary_done(&summary);
     return status;
+}
+
+static int report_store(const struct spipe_options *options, const struct spipe_store *store,
+                        const struct spipe_capture_end *end, size_t top, bool is_wall)
+{
+    struct spipe_symbols *symbols = spipe_symbols_new(store);
+    int status = symbols != NULL ? write_report(options, store, symbols, end, top, is_wall) : SPIPE_E_NO_MEMORY;
+    spipe_symbols_free(symbols);
+    if (status != 0) {
+        spipe_complain("report: %s", spipe_status_message(status));
+        return SPIPE_EXIT_FAILED;
+    }
+    return SPIPE_EXIT_OK;
 }
 
 int cmd_report(const struct spipe_options *options)
@@ -67,13 +118,11 @@ int cmd_report(const struct spipe_options *options)
     if (code != SPIPE_EXIT_OK) {
         return code;
     }
-    struct spipe_symbols *symbols = spipe_symbols_new(store);
-    int status = symbols != NULL ? write_report(options, store, symbols, &end, (size_t)top) : SPIPE_E_NO_MEMORY;
-    if (status != 0) {
-        spipe_complain("report: %s", spipe_status_message(status));
-        code = SPIPE_EXIT_FAILED;
+    bool is_wall = false;
+    code = read_clock(options, spipe_store_has_kind(store, SPIPE_SOURCE_WALL), &is_wall);
+    if (code == SPIPE_EXIT_OK) {
+        code = report_store(options, store, &end, (size_t)top, is_wall);
     }
-    spipe_symbols_free(symbols);
     spipe_store_free(store);
     return code;
 }

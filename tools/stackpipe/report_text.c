@@ -3,40 +3,9 @@
 
 #include "losses.h"
 #include "plain_text.h"
+#include "report_columns.h"
 
 #include <inttypes.h>
-#include <string.h>
-
-/* Names longer than this push the rest of their line to the right instead of all lines. */
-#define NAME_COLUMN_MAX 60
-
-static double to_ms(uint64_t duration_ns)
-{
-    return (double)duration_ns / 1e6;
-}
-
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-/* How many columns a text takes, as far as one can know: one for each character. */
-static int columns_of(const char *text)
-{
-    int columns = 0;
-    for (; *text != '\0'; text++) {
-        columns += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return columns;
-}
-
-static void write_padded(const char *text, int width, FILE *stream)
-{
-    spipe_plain_text_write(text, stream);
-    int columns = columns_of(text);
-    fprintf(stream, "%*s", columns < width ? width - columns : 0, "");
-}
 
 /* ---------------------------------------------------------------------------------------------------------------
  * header */
@@ -113,25 +82,24 @@ static int widest_name(const struct spipe_summary *summary)
 {
     int widest = (int)sizeof "function" - 1;
     for (size_t i = 0; i < summary->function_count; i++) {
-        int columns = columns_of(summary->function[i].name);
-        widest = columns > widest ? columns : widest;
+        widest = spipe_report_columns_widen(widest, summary->function[i].name);
     }
-    return widest < NAME_COLUMN_MAX ? widest : NAME_COLUMN_MAX;
+    return widest;
 }
 
 void spipe_report_write_functions(const struct spipe_summary *summary, FILE *stream)
 {
     int width = widest_name(summary);
     fprintf(stream, "\n%8s %8s %12s  ", "self", "total", "self ms");
-    write_padded("function", width, stream);
+    spipe_report_columns_pad("function", width, stream);
     fputs("  image\n", stream);
     for (size_t i = 0; i < summary->function_count; i++) {
         const struct spipe_summary_function *function = &summary->function[i];
         fprintf(stream, "%6.2f %% %6.2f %% %12.1f  ", spipe_plain_text_percent(function->self_ns, summary->weight_ns),
-                spipe_plain_text_percent(function->total_ns, summary->weight_ns), to_ms(function->self_ns));
-        write_padded(function->name, width, stream);
+                spipe_plain_text_percent(function->total_ns, summary->weight_ns), spipe_report_columns_ms(function->self_ns));
+        spipe_report_columns_pad(function->name, width, stream);
         fputs("  ", stream);
-        spipe_plain_text_write(last_part(function->image), stream);
+        spipe_report_columns_image(function->image, stream);
         fputc('\n', stream);
     }
     if (summary->function_count < summary->function_total) {
@@ -148,7 +116,7 @@ void spipe_report_write_threads(const struct spipe_summary *summary, FILE *strea
     for (size_t i = 0; i < summary->thread_count; i++) {
         const struct spipe_summary_thread *thread = &summary->thread[i];
         fprintf(stream, "%8" PRIu32 " %10" PRIu64 " %12.1f %12.1f  ", thread->tid, thread->samples,
-                to_ms(thread->weight_ns), to_ms(thread->cpu_ns));
+                spipe_report_columns_ms(thread->weight_ns), spipe_report_columns_ms(thread->cpu_ns));
         spipe_plain_text_write(thread->name, stream);
         fputc('\n', stream);
     }
@@ -201,10 +169,10 @@ static void write_cost(const struct spipe_summary *summary, FILE *stream)
                 spipe_plain_text_duration(summary->handler_max_ns, max));
     }
     fprintf(stream, "  %-28s %s", "sent", spipe_plain_text_size(summary->bytes, size));
-    if (summary->samples > 0) {
+    if (summary->samples_all > 0) {
         fprintf(stream, ", %.1f bytes a sample and %.1f of definitions",
-                (double)summary->bytes_samples / (double)summary->samples,
-                (double)summary->bytes_definitions / (double)summary->samples);
+                (double)summary->bytes_samples / (double)summary->samples_all,
+                (double)summary->bytes_definitions / (double)summary->samples_all);
     }
     fputc('\n', stream);
     write_count("sleeps cut short", summary->sleeps_cut_short, stream);

@@ -21,7 +21,8 @@ void spipe_report_write_threads(const struct spipe_summary *summary, FILE *strea
 /* The account of all samples. */
 void spipe_report_write_ledger(const struct spipe_summary *summary, FILE *stream);
 
-/* The call tree from the outermost functions on, without what is below half a percent. */
-void spipe_report_write_tree(const struct spipe_calltree *tree, const struct spipe_naming *naming, FILE *stream);
+/* The call tree from the outermost functions on, without what is below half a percent of `all`. */
+void spipe_report_write_tree(const struct spipe_calltree *tree, const char *title, uint64_t all,
+                             const struct spipe_naming *naming, FILE *stream);
 
 #endif

@@ -46,13 +46,13 @@ static uint32_t next_shown(const struct spipe_calltree *tree, uint32_t node, uin
     return 0;
 }
 
-void spipe_report_write_tree(const struct spipe_calltree *tree, const struct spipe_naming *naming, FILE *stream)
+void spipe_report_write_tree(const struct spipe_calltree *tree, const char *title, uint64_t all,
+                             const struct spipe_naming *naming, FILE *stream)
 {
-    fprintf(stream, "\n%8s %8s  %s\n", "total", "self", "call tree");
+    fprintf(stream, "\n%8s %8s  %s\n", "total", "self", title);
     if (tree->node_count == 0 || tree->node[0].total == 0) {
         return;
     }
-    uint64_t all = tree->node[0].total;
     unsigned depth = 0;
     for (uint32_t node = next_shown(tree, 0, all, &depth); node != 0; node = next_shown(tree, node, all, &depth)) {
         write_node(&tree->node[node], all, depth - 1, naming, stream);

@@ -71,6 +71,9 @@ static const char *const report_paragraphs[] = {
 
 static const struct spipe_option_row report_options[] = {
     {"top", 0, "N", SPIPE_COMPLETE_NOTHING, "How many functions are listed; 20 when not given."},
+    {"clock", 0, "cpu|wall", SPIPE_COMPLETE_WORDS,
+     "Which clock is shown of a capture that was recorded with --clock wall; wall when not given. Then running, waiting "
+     "for a CPU and waiting for something else stand apart in every table, and there is a tree for each."},
     {"tree", 0, NULL, SPIPE_COMPLETE_NOTHING, "Shows the call tree too, without the parts below half a percent."},
     {"threads", 0, NULL, SPIPE_COMPLETE_NOTHING, "Lists the threads too."},
     {"ledger", 0, NULL, SPIPE_COMPLETE_NOTHING, "Shows the account of all samples too, sent and lost, by cause."},

@@ -32,6 +32,7 @@ struct spipe_naming {
 /* Which samples are folded. All 0 but `session` is "all CPU samples": use SPIPE_CALLTREE_ALL. */
 struct spipe_calltree_filter {
     enum spipe_source_kind kind; /* 0: SPIPE_SOURCE_CPU */
+    uint32_t states;             /* 1 << enum spipe_state for each that is wanted; 0: all */
     uint64_t from_ns;
     uint64_t to_ns;         /* exclusive; 0: no end */
     const uint32_t *thread; /* indexes of the threads wanted; NULL: all */
@@ -40,28 +41,29 @@ struct spipe_calltree_filter {
 };
 #define SPIPE_CALLTREE_ALL                                                                                             \
     {                                                                                                                  \
-        SPIPE_SOURCE_UNKNOWN, 0, 0, NULL, 0, SPIPE_STORE_NONE                                                          \
+        SPIPE_SOURCE_UNKNOWN, 0, 0, 0, NULL, 0, SPIPE_STORE_NONE                                                          \
     }
 
 /* ------------------------------------------------------------------------------------------------------------- by
  * stack */
 
-/* The samples of one stack (of one thread, when folded by thread). */
+/* The samples of one stack (of one thread in one state, when folded by thread). */
 struct spipe_fold_entry {
     uint32_t thread; /* SPIPE_STORE_NONE when not folded by thread */
     uint32_t node;   /* SPIPE_STORE_NO_STACK: samples without a stack */
+    uint32_t state;  /* enum spipe_state; SPIPE_STORE_NONE when not folded by thread */
     uint64_t samples;
     uint64_t weight; /* in the unit of the source: nanoseconds for CPU and wall time */
 };
 
 struct spipe_fold {
-    struct spipe_fold_entry *entry; /* sorted by thread, then node */
+    struct spipe_fold_entry *entry; /* sorted by thread, then node, then state */
     size_t count;
     uint64_t samples;
     uint64_t weight;
 };
 
-/* Sums samples by stack, and with `by_thread` by thread as well. `filter` may be NULL for all CPU samples.
+/* Sums samples by stack, and with `by_thread` by thread and state as well. `filter` may be NULL for all CPU samples.
  * Returns 0, or SPIPE_E_NO_MEMORY. Free the result with spipe_fold_done(). */
 SPIPE_HOST_API int spipe_fold_init(const struct spipe_store *store, const struct spipe_calltree_filter *filter,
                                    bool by_thread, struct spipe_fold *ret_fold);

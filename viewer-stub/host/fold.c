@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums by stack of one pass over the samples: a plain array by node, or with threads a hash table of pairs. */
+/* Sums by stack of one pass over the samples: a plain array by node, or with threads a hash
+ * table. */
 struct sums {
     struct spipe_fold_entry *entry;
     size_t count; /* in use; by node: all of them */
@@ -68,8 +69,18 @@ static void select_sources(struct selection *selection)
     }
 }
 
+/* Numbers of later versions count as running. */
+static uint32_t state_of(const struct spipe_store_span *span, size_t i)
+{
+    return span->state[i] < SPIPE_STORE_STATES ? span->state[i] : SPIPE_STATE_RUNNING;
+}
+
 static bool is_wanted(const struct selection *selection, const struct spipe_store_span *span, size_t i)
 {
+    uint32_t states = selection->filter.states;
+    if (states != 0 && (states >> state_of(span, i) & 1) == 0) {
+        return false;
+    }
     if (selection->quantum[span->source[i]] == 0 || span->time_ns[i] < selection->filter.from_ns ||
         (selection->filter.to_ns != 0 && span->time_ns[i] >= selection->filter.to_ns)) {
         return false;
@@ -78,13 +89,13 @@ static bool is_wanted(const struct selection *selection, const struct spipe_stor
            (span->thread[i] < selection->thread_count && selection->thread_wanted[span->thread[i]] != 0);
 }
 
-static size_t slot_of(uint32_t thread, uint32_t node)
+static size_t slot_of(uint32_t thread, uint32_t node, uint32_t state)
 {
-    uint64_t key = (uint64_t)thread << 32 | node;
+    uint64_t key = ((uint64_t)thread * SPIPE_STORE_STATES + state) << 32 | node;
     return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 20);
 }
 
-static int grow_pairs(struct sums *sums)
+static int grow_entries(struct sums *sums)
 {
     size_t capacity = sums->capacity == 0 ? 1024 : sums->capacity * 2;
     struct spipe_fold_entry *entry = realloc(sums->entry, capacity * sizeof *entry);
@@ -97,7 +108,7 @@ static int grow_pairs(struct sums *sums)
         return SPIPE_E_NO_MEMORY;
     }
     for (size_t i = 0; i < sums->count; i++) {
-        size_t at = slot_of(entry[i].thread, entry[i].node) & (capacity * 2 - 1);
+        size_t at = slot_of(entry[i].thread, entry[i].node, entry[i].state) & (capacity * 2 - 1);
         while (slot[at] != 0) {
             at = (at + 1) & (capacity * 2 - 1);
         }
@@ -109,20 +120,20 @@ static int grow_pairs(struct sums *sums)
     return SPIPE_OK;
 }
 
-static struct spipe_fold_entry *find_pair(struct sums *sums, uint32_t thread, uint32_t node)
+static struct spipe_fold_entry *find_entry(struct sums *sums, uint32_t thread, uint32_t node, uint32_t state)
 {
-    if (sums->count == sums->capacity && grow_pairs(sums) != SPIPE_OK) {
+    if (sums->count == sums->capacity && grow_entries(sums) != SPIPE_OK) {
         return NULL;
     }
     size_t mask = sums->capacity * 2 - 1;
-    size_t at = slot_of(thread, node) & mask;
+    size_t at = slot_of(thread, node, state) & mask;
     for (; sums->slot[at] != 0; at = (at + 1) & mask) {
         struct spipe_fold_entry *entry = &sums->entry[sums->slot[at] - 1];
-        if (entry->node == node && entry->thread == thread) {
+        if (entry->node == node && entry->thread == thread && entry->state == state) {
             return entry;
         }
     }
-    sums->entry[sums->count] = (struct spipe_fold_entry){thread, node, 0, 0};
+    sums->entry[sums->count] = (struct spipe_fold_entry){thread, node, state, 0, 0};
     sums->slot[at] = (uint32_t)++sums->count;
     return &sums->entry[sums->count - 1];
 }
@@ -138,7 +149,7 @@ static int grow_nodes(struct sums *sums, uint32_t node_count)
         return SPIPE_E_NO_MEMORY;
     }
     for (uint32_t i = (uint32_t)sums->count; i < node_count; i++) {
-        entry[i] = (struct spipe_fold_entry){SPIPE_STORE_NONE, i, 0, 0};
+        entry[i] = (struct spipe_fold_entry){SPIPE_STORE_NONE, i, SPIPE_STORE_NONE, 0, 0};
     }
     sums->entry = entry;
     sums->count = node_count;
@@ -154,8 +165,9 @@ static int add_span(struct sums *sums, struct selection *selection, const struct
             continue;
         }
         uint64_t weight = span->weight[i] * selection->quantum[span->source[i]];
-        struct spipe_fold_entry *entry =
-            sums->by_thread ? find_pair(sums, span->thread[i], span->node[i]) : &sums->entry[span->node[i]];
+        struct spipe_fold_entry *entry = sums->by_thread
+                                             ? find_entry(sums, span->thread[i], span->node[i], state_of(span, i))
+                                             : &sums->entry[span->node[i]];
         if (entry == NULL) {
             return SPIPE_E_NO_MEMORY;
         }
@@ -172,7 +184,10 @@ static int compare_entries(const void *a, const void *b)
     if (x->thread != y->thread) {
         return x->thread < y->thread ? -1 : 1;
     }
-    return x->node < y->node ? -1 : x->node > y->node;
+    if (x->node != y->node) {
+        return x->node < y->node ? -1 : 1;
+    }
+    return x->state < y->state ? -1 : x->state > y->state;
 }
 
 /* Leaves out what has no samples, sorts, and sums up. */

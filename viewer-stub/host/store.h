@@ -214,6 +214,9 @@ SPIPE_HOST_API size_t spipe_store_get_samples(const struct spipe_store *store, u
 /* The outermost node of a stack: `node` itself or the last of its parents before SPIPE_STORE_NO_STACK. */
 SPIPE_HOST_API uint32_t spipe_store_get_outermost(const struct spipe_store *store, uint32_t node);
 
+/* True when the capture has a source of that kind. */
+SPIPE_HOST_API bool spipe_store_has_kind(const struct spipe_store *store, enum spipe_source_kind kind);
+
 /* True when the frame is a stand-in, which is then put into `ret_stand_in` (may be NULL). */
 SPIPE_HOST_API bool spipe_store_is_stand_in(const struct spipe_store *store, uint32_t frame, uint32_t *ret_stand_in);
 

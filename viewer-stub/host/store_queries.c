@@ -137,6 +137,16 @@ uint32_t spipe_store_get_outermost(const struct spipe_store *store, uint32_t nod
     return ((const struct store_node *)spipe_column_at(&store->nodes, node))->outermost;
 }
 
+bool spipe_store_has_kind(const struct spipe_store *store, enum spipe_source_kind kind)
+{
+    for (uint32_t i = 0; i < spipe_store_source_count(store); i++) {
+        if (spipe_store_get_source(store, i)->kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool spipe_store_is_stand_in(const struct spipe_store *store, uint32_t frame, uint32_t *ret_stand_in)
 {
     const struct spipe_store_frame *place = spipe_store_get_frame(store, frame);

@@ -310,6 +310,7 @@ int spipe_summary_init(const struct spipe_store *store, const struct spipe_namin
     struct spipe_fold fold = {0};
     struct spipe_store_counts counts;
     spipe_store_get_counts(store, &counts);
+    summary.samples_all = spipe_store_sample_count(store);
     summary.bytes_samples = counts.bytes_samples;
     summary.bytes_definitions = counts.bytes_definitions;
     summary.bytes_other = counts.bytes_other;
@@ -319,6 +320,7 @@ int spipe_summary_init(const struct spipe_store *store, const struct spipe_namin
     note_end(store, end, &summary);
     int status = add_threads(store, &summary);
     status = status != 0 ? status : add_lost_sessions(store, &summary);
+    status = status != 0 ? status : spipe_wall_summary_init(store, naming, top, &summary.wall);
     status = status != 0 ? status : spipe_fold_init(store, NULL, false, &fold);
     if (status == SPIPE_OK) {
         add_stacks(store, &fold, &summary);
@@ -335,6 +337,7 @@ int spipe_summary_init(const struct spipe_store *store, const struct spipe_namin
 
 void spipe_summary_done(struct spipe_summary *summary)
 {
+    spipe_wall_summary_done(&summary->wall);
     free(summary->thread);
     free(summary->function);
     free(summary->names);

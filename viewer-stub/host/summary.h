@@ -2,7 +2,7 @@
 /*
  * What a capture comes to, in numbers: the content of `report`, and of its --json.
  *
- * CPU samples only. Sums go over all sessions. Lists are sorted: functions and threads by weight, the largest first.
+ * CPU samples, and apart from them the wall clock's, where the capture has any. Sums go over all sessions. Lists are sorted: functions and threads by weight, the largest first.
  */
 #ifndef SPIPE_HOST_SUMMARY_H
 #define SPIPE_HOST_SUMMARY_H
@@ -11,6 +11,7 @@
 #include "capture.h"
 #include "host_api.h"
 #include "store.h"
+#include "wall_summary.h"
 
 #include <stdio.h>
 
@@ -89,6 +90,9 @@ struct spipe_summary {
     struct spipe_summary_gap gap[4];
     size_t gap_count;
 
+    struct spipe_wall_summary wall;
+
+    uint64_t samples_all;   /* of all sources */
     uint64_t bytes_samples; /* of the capture, by what they are for */
     uint64_t bytes_definitions;
     uint64_t bytes_other;

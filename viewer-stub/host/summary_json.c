@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer-stub/host/json.h"
 #include "viewer-stub/host/summary.h"
+#include "viewer-stub/host/wall_summary_json.h"
 
 #include "protocol/status.h"
 
@@ -191,6 +192,9 @@ void spipe_summary_write_json(const struct spipe_summary *summary, const struct 
     write_end(&json, summary, end);
     write_gaps(&json, summary);
     write_bytes(&json, summary);
+    if (summary->wall.has_source) {
+        spipe_wall_summary_write_json(&summary->wall, &json);
+    }
     spipe_json_end_object(&json);
     putc('\n', stream);
 }
