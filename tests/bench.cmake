@@ -28,13 +28,21 @@ target_compile_options(bench_frames PRIVATE -O2 -fomit-frame-pointer)
 set_target_properties(bench_frames PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench C_VISIBILITY_PRESET default)
 
-spipe_add_bench(bench_session ${bench}/session.c ${bench}/account.c LIBRARIES stackpipe-host-static)
-spipe_add_bench(sample_cost ${bench}/sample_cost.c ${bench}/subject_agent.c ${bench_whole_agent}
+spipe_add_bench(bench_session ${bench}/session.c ${bench}/account.c ${bench}/agent_memory.c LIBRARIES stackpipe-host-static)
+spipe_add_bench(sample_cost ${bench}/sample_cost.c ${bench}/subject_agent.c ${bench}/own_slot.c ${bench_whole_agent}
   LIBRARIES bench_frames stackpipe-protocol ${PROTOBUF_C_STATIC})
 spipe_add_bench(sample_cost_gperftools ${bench}/sample_cost.c ${bench}/subject_gperftools.c LIBRARIES bench_frames)
+spipe_add_bench(pump_load ${bench}/pump_load.c ${bench}/own_slot.c ${bench_whole_agent}
+  LIBRARIES bench_frames stackpipe-protocol ${PROTOBUF_C_STATIC})
+spipe_add_bench(read_capture ${bench}/read_capture.c LIBRARIES stackpipe-host-static)
+spipe_add_bench(table_size ${bench}/table_size.c LIBRARIES unwind_under_test)
+spipe_add_bench(handler_count ${bench}/handler_count.c unwind_process.c elf_parts.c
+  LIBRARIES bench_frames stackpipe-agent-parts)
+target_include_directories(handler_count PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # Programs to be slowed down.
 spipe_add_bench(work_objects ${bench}/work_objects.cpp)
+spipe_add_bench(work_sleeper ${bench}/work_sleeper.c)
 spipe_add_bench(work_threads ${bench}/work_threads.c LIBRARIES bench_frames)
 
 # The command works and prints every row; no figure is judged.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "account.h"
+#include "clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct depths {
     uint32_t *of_stack; /* by stack id, which is dense and begins at 1 */
@@ -29,7 +29,7 @@ struct account {
     uint32_t quantum_ns;
     uint32_t period_ns; /* that a weight of 1 stands for */
     uint64_t flush_ms;
-    uint64_t samples, weight, frames;
+    uint64_t samples, weight, frames, messages; /* messages of samples */
     uint64_t bytes_columns, bytes_definitions, bytes_other;
     struct depths depths;
     struct delays delays;
@@ -38,13 +38,6 @@ struct account {
     size_t thread_room;
     bool has_goodbye;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Room for `wanted` entries, the new ones zero. A benchmark without memory ends. */
 static void *grow(void *array, size_t *room, size_t wanted, size_t entry_size)
@@ -78,19 +71,31 @@ static void add_delay(struct delays *delays, uint64_t ns)
     delays->us[delays->count++] = (uint32_t)(ns / 1000);
 }
 
+/* Times count from the start anew in each run. */
+static void add_times(struct account *account, const struct spipe_samples *samples)
+{
+    uint64_t arrival_ns = clock_now_ns();
+    size_t at = 0;
+    for (size_t run = 0; run < samples->run_count; run++) {
+        uint64_t time = samples->start_time;
+        for (uint32_t i = 0; i < samples->run_length[run]; i++) {
+            time += samples->time_delta[at++];
+            uint64_t taken_ns = account->origin_ns + time * account->quantum_ns;
+            add_delay(&account->delays, arrival_ns > taken_ns ? arrival_ns - taken_ns : 0);
+        }
+    }
+}
+
 static void add_samples(struct account *account, const struct spipe_samples *samples)
 {
-    uint64_t arrival_ns = now_ns();
-    uint64_t time = samples->start_time;
+    add_times(account, samples);
     for (size_t i = 0; i < samples->sample_count; i++) {
         uint32_t stack_id = samples->stack_id[i];
-        time += samples->time_delta[i];
-        uint64_t taken_ns = account->origin_ns + time * account->quantum_ns;
-        add_delay(&account->delays, arrival_ns > taken_ns ? arrival_ns - taken_ns : 0);
         account->weight += samples->weight != NULL ? samples->weight[i] : 1;
         account->frames += stack_id < account->depths.count ? account->depths.of_stack[stack_id] : 0;
     }
     account->samples += samples->sample_count;
+    account->messages++;
 }
 
 static void add_ledger(struct account *account, const struct spipe_ledger *ledger)
@@ -213,8 +218,9 @@ void account_print(struct account *account, FILE *out)
     qsort(account->delays.us, account->delays.count, sizeof *account->delays.us, compare);
     fprintf(out, "\"mechanism\": \"%s\", \"period_ns\": %u, \"flush_ms\": %llu, \"goodbye\": %s", account->mechanism,
             account->period_ns, (unsigned long long)account->flush_ms, account->has_goodbye ? "true" : "false");
-    fprintf(out, ", \"samples\": %llu, \"weight\": %llu, \"frames\": %llu", (unsigned long long)account->samples,
-            (unsigned long long)account->weight, (unsigned long long)account->frames);
+    fprintf(out, ", \"samples\": %llu, \"weight\": %llu, \"frames\": %llu, \"messages\": %llu",
+            (unsigned long long)account->samples, (unsigned long long)account->weight,
+            (unsigned long long)account->frames, (unsigned long long)account->messages);
     fprintf(out, ", \"bytes_columns\": %llu, \"bytes_definitions\": %llu, \"bytes_other\": %llu",
             (unsigned long long)account->bytes_columns, (unsigned long long)account->bytes_definitions,
             (unsigned long long)account->bytes_other);

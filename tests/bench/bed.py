@@ -68,15 +68,15 @@ class Bed:
             raise Unusable(f"{os.path.basename(command[0])} fails: {(done.stderr or done.stdout).strip()[-300:]}")
         return done.stdout
 
-    def session_command(self, result, command, options=(), prefix=()):
-        pinned = ["--cpu", f"{self.program_cpu},{self.other_cpu}"]
+    def session_command(self, result, command, options=(), prefix=(), is_pinned=True):
+        pinned = ["--cpu", f"{self.program_cpu},{self.other_cpu}"] if is_pinned else []
         return [*prefix, helper("bench_session"), "--json", result, *pinned, *options, *command]
 
-    def session(self, command, options=(), prefix=()):
+    def session(self, command, options=(), prefix=(), is_pinned=True):
         """Runs a program under bench_session (which see for the options), itself started by `prefix`. Returns what the
         program used and, when the agent was there, the session's account."""
         result = self.path("session.json")
-        self.call(self.session_command(result, command, options, prefix))
+        self.call(self.session_command(result, command, options, prefix, is_pinned))
         return read_account(result)
 
     def pair(self, command, options=(), prefix=(), watched_first=True):

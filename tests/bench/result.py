@@ -86,7 +86,7 @@ def spread(line):
             f"{number(line.spread.low)} .. {number(line.spread.high)}")
 
 
-LAYOUT = "{:<10} {:<62} {:>9} {:<9} {:>18} {:>18} {:>9}  {}"
+LAYOUT = "{:<9} {:<66} {:>9} {:<9} {:>18} {:>18} {:>9}  {}"
 
 
 def print_header():

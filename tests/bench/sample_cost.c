@@ -11,21 +11,20 @@
  *
  * Prints one JSON object: quartiles in ns for each depth, with what the clock itself costs taken off.
  */
+#include "clock.h"
 #include "frames.h"
+#include "self_signal.h"
 #include "subject.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #define EMPTY_SIGNAL SIGUSR2
 #define WARM_UP      400u
 #define BLOCK        8u
-#define SETTLE_MS    100
+#define SETTLE_US    100000u
 #define LINE         64u
 
 struct series {
@@ -53,13 +52,6 @@ struct measurement {
 
 static volatile unsigned char sink;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void handle_nothing(int signal_number, siginfo_t *info, void *context)
 {
     (void)signal_number;
@@ -83,18 +75,13 @@ static void evict(const struct measurement *measurement)
     sink = sum;
 }
 
-/* One signal to this thread, with what a timer's would carry. Returns how long it took. */
-static uint64_t send(int signal_number, union sigval value)
+static uint64_t time_signal(int number, union sigval value)
 {
-    siginfo_t info;
-    pid_t pid = getpid(), tid = (pid_t)syscall(SYS_gettid);
-    memset(&info, 0, sizeof info);
-    info.si_code = SI_TIMER;
-    info.si_value = value;
-    (void)now_ns();
-    uint64_t before = now_ns();
-    syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal_number, &info);
-    return now_ns() - before;
+    struct self_signal signal = self_signal_make(number, value);
+    (void)clock_now_ns();
+    uint64_t before = clock_now_ns();
+    self_signal_send(&signal);
+    return clock_now_ns() - before;
 }
 
 static void take_one(struct measurement *measurement)
@@ -105,7 +92,7 @@ static void take_one(struct measurement *measurement)
         signal_number = subject_signal(&value);
     if (measurement->evict_len != 0)
         evict(measurement);
-    uint64_t ns = send(signal_number, value);
+    uint64_t ns = time_signal(signal_number, value);
     measurement->now->ns[measurement->now->count++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
     measurement->left--;
 }
@@ -148,11 +135,10 @@ static void run(struct measurement *measurement, size_t samples)
 /* Twice: the first meets code without tables, and what is compiled for that is there for the second. */
 static void warm_up(struct measurement *measurement)
 {
-    struct timespec rest = {0, SETTLE_MS * 1000000L};
     size_t evict_len = measurement->evict_len;
     measurement->evict_len = 0;
     run(measurement, WARM_UP);
-    nanosleep(&rest, NULL);
+    clock_sleep_us(SETTLE_US);
     run(measurement, WARM_UP);
     measurement->evict_len = evict_len;
 }
@@ -171,8 +157,8 @@ static uint32_t quantile(const struct series *series, unsigned quarter)
 static uint32_t clock_cost(struct series *series, size_t count)
 {
     for (series->count = 0; series->count < count; series->count++) {
-        uint64_t before = now_ns();
-        series->ns[series->count] = (uint32_t)(now_ns() - before);
+        uint64_t before = clock_now_ns();
+        series->ns[series->count] = (uint32_t)(clock_now_ns() - before);
     }
     qsort(series->ns, series->count, sizeof *series->ns, compare);
     return quantile(series, 2);

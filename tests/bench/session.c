@@ -23,6 +23,8 @@
  * The agent's threads are moved to this program's processor, as on a machine that has one to spare.
  */
 #include "account.h"
+#include "agent_memory.h"
+#include "clock.h"
 
 #include "viewer-stub/host/stackpipe-host.h"
 
@@ -55,6 +57,7 @@ struct session {
     struct spipe_host *host;
     struct account *account;
     uint64_t start_at_ns;
+    struct agent_memory memory;
     unsigned connected;
     bool has_ended;
 };
@@ -64,13 +67,6 @@ struct outcome {
     uint64_t wall_ns;
     struct rusage usage;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void wait_until(uint64_t ns)
 {
@@ -133,8 +129,10 @@ static void on_record(void *user, struct spipe_connection *connection, const str
                       size_t message_len)
 {
     struct session *session = user;
-    (void)connection;
     account_add(session->account, record, message_len);
+    /* The program waits for us to close, and everything that the agent has taken is still there. */
+    if (record->kind == SPIPE_RECORD_GOODBYE)
+        session->memory = agent_memory_read((pid_t)spipe_connection_peer(connection)->pid);
 }
 
 static void on_disconnected(void *user, struct spipe_connection *connection, const struct spipe_host_end *end)
@@ -218,8 +216,8 @@ static void serve(const struct session *session, pid_t pid)
 /* What is still on its way when the program has ended. */
 static void serve_rest(const struct session *session)
 {
-    uint64_t end_ns = now_ns() + GRACE_MS * UINT64_C(1000000);
-    while (session->connected > 0 && !session->has_ended && now_ns() < end_ns)
+    uint64_t end_ns = clock_now_ns() + GRACE_MS * UINT64_C(1000000);
+    while (session->connected > 0 && !session->has_ended && clock_now_ns() < end_ns)
         (void)spipe_host_dispatch(session->host, 10);
 }
 
@@ -227,7 +225,7 @@ static struct outcome run(struct session *session, char **argv)
 {
     struct outcome outcome;
     wait_until(session->start_at_ns);
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = clock_now_ns();
     pid_t pid = fork();
     if (pid < 0)
         fail("fork");
@@ -237,7 +235,7 @@ static struct outcome run(struct session *session, char **argv)
         serve(session, pid);
     if (wait4(pid, &outcome.status, 0, &outcome.usage) != pid)
         fail("wait4");
-    outcome.wall_ns = now_ns() - start_ns;
+    outcome.wall_ns = clock_now_ns() - start_ns;
     if (session->host != NULL)
         serve_rest(session);
     return outcome;
@@ -261,7 +259,9 @@ static void print_outcome(struct session *session, const struct outcome *outcome
     fprintf(out, ", \"switches\": [%ld, %ld], \"faults\": %ld", outcome->usage.ru_nvcsw, outcome->usage.ru_nivcsw,
             outcome->usage.ru_minflt);
     if (session->account != NULL) {
-        fprintf(out, ", \"sessions\": %u, ", session->connected);
+        fprintf(out, ", \"sessions\": %u, \"agent_mapped_kib\": %lu, \"agent_rss_kib\": %lu, \"agent_library_kib\": %lu, ",
+                session->connected, session->memory.mapped_kib, session->memory.resident_kib,
+                session->memory.library_kib);
         account_print(session->account, out);
     }
     fprintf(out, "}\n");
