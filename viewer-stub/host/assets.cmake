@@ -23,6 +23,7 @@ set(SPIPE_ASSET_SOURCES
   export_stacks.c
   html_data.c
   html_summary.c
+  image_file.c
   own_vdso_linux.c
   plt_names.c
   ranges.c

@@ -5,6 +5,8 @@
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* No vDSO is near this size; what its header claims beyond it is not believed. */
 #define VDSO_LEN_MAX (64u * 1024u)
@@ -31,4 +33,16 @@ struct spipe_bytes spipe_own_vdso(void)
         return (struct spipe_bytes){NULL, 0};
     image.len = (size_t)end;
     return image;
+}
+
+int spipe_own_vdso_file(void)
+{
+    struct spipe_bytes image = spipe_own_vdso();
+    int fd = image.data ? memfd_create("vdso", MFD_CLOEXEC) : -1;
+
+    if (fd >= 0 && write(fd, image.data, image.len) != (ssize_t)image.len) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }

@@ -2,20 +2,13 @@
 #include "viewer-stub/host/symbol_file.h"
 
 #include "protocol/status.h"
-#include "viewer-stub/host/own_vdso.h"
+#include "viewer-stub/host/image_file.h"
 #include "viewer-stub/host/symbol_table.h"
 
-#include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define BUILD_ID_MAX 64u
-#define DELETED      " (deleted)"
 
 struct spipe_symbol_file {
     Dwfl *dwfl;
@@ -32,39 +25,6 @@ static const Dwfl_Callbacks callbacks = {
     .section_address = dwfl_offline_section_address,
 };
 
-/* Opens a plain file without ever waiting, as a FIFO would make us. */
-static int open_plain(const char *path, enum spipe_symbol_source *ret_why)
-{
-    struct stat status;
-    int fd = path[0] == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
-
-    if (fd < 0) {
-        *ret_why = path[0] != '/' || errno == ENOENT || errno == ENOTDIR ? SPIPE_SYMBOL_SOURCE_FILE_MISSING
-                                                                         : SPIPE_SYMBOL_SOURCE_UNREADABLE;
-        return -1;
-    }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        *ret_why = SPIPE_SYMBOL_SOURCE_UNREADABLE;
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-/* Compares the build id of an ELF image with the recorded one. */
-static bool is_the_one(Elf *elf, struct spipe_bytes build_id, bool *ret_is_unproven)
-{
-    const void *found = NULL;
-    ssize_t len = dwelf_elf_gnu_build_id(elf, &found);
-
-    if (len <= 0 && build_id.len == 0) {
-        *ret_is_unproven = true;
-        return true;
-    }
-    *ret_is_unproven = false;
-    return len > 0 && (size_t)len == build_id.len && memcmp(found, build_id.data, build_id.len) == 0;
-}
-
 static void drop_module(struct spipe_symbol_file *file)
 {
     if (file->dwfl)
@@ -73,109 +33,42 @@ static void drop_module(struct spipe_symbol_file *file)
     file->module = NULL;
 }
 
-/* Makes a module of the ELF image in `fd` (taken over) or, when `memory` is not NULL, of that. Returns false and says
- * why when it is not the image that ran. */
-static bool take_image(struct spipe_symbol_file *file, const char *path, int fd, struct spipe_bytes memory,
-                       struct spipe_bytes build_id)
+/* Makes a module of the ELF image in `fd`, which is taken over. */
+static bool take_image(struct spipe_symbol_file *file, const char *path, int fd)
 {
     GElf_Addr bias = 0;
-    Elf *elf = NULL;
 
-    file->source = SPIPE_SYMBOL_SOURCE_UNREADABLE;
     file->dwfl = dwfl_begin(&callbacks);
     if (file->dwfl) {
         dwfl_report_begin(file->dwfl);
-        file->module =
-            memory.data ? dwfl_report_offline_memory(file->dwfl, path, path, (char *)(uintptr_t)memory.data, memory.len)
-                        : dwfl_report_elf(file->dwfl, path, path, fd, 0, true);
+        file->module = dwfl_report_elf(file->dwfl, path, path, fd, 0, true);
         dwfl_report_end(file->dwfl, NULL, NULL);
     }
-    if (!file->module && fd >= 0)
+    if (!file->module)
         close(fd);
-    elf = file->module ? dwfl_module_getelf(file->module, &bias) : NULL;
-    if (elf && is_the_one(elf, build_id, &file->is_unproven))
+    if (file->module && dwfl_module_getelf(file->module, &bias))
         return true;
-    if (elf)
-        file->source = SPIPE_SYMBOL_SOURCE_BUILD_ID_DIFFERS;
     drop_module(file);
     return false;
 }
 
-static bool take_file(struct spipe_symbol_file *file, const char *path, struct spipe_bytes build_id)
-{
-    int fd = open_plain(path, &file->source);
-
-    return fd >= 0 && take_image(file, path, fd, (struct spipe_bytes){NULL, 0}, build_id);
-}
-
-/* A program that was replaced while it ran: its path says so, and the build id proves what stands there now. */
-static bool take_deleted(struct spipe_symbol_file *file, const char *path, struct spipe_bytes build_id)
-{
-    size_t len = strlen(path);
-    size_t suffix = sizeof DELETED - 1;
-    char *plain = NULL;
-    bool is_taken = false;
-
-    if (build_id.len == 0 || len <= suffix || strcmp(path + len - suffix, DELETED) != 0)
-        return false;
-    plain = strndup(path, len - suffix);
-    if (plain)
-        is_taken = take_file(file, plain, build_id);
-    free(plain);
-    return is_taken;
-}
-
-/* The image, or its separate debug file, by build id alone: from /usr/lib/debug, or a debuginfod server that the user
- * named. */
-static bool take_by_build_id(struct spipe_symbol_file *file, struct spipe_bytes build_id)
-{
-    Dwfl *search = NULL;
-    Dwfl_Module *module = NULL;
-    char *path = NULL;
-    Elf *elf = NULL;
-    void *user = NULL;
-    int fd = -1;
-
-    if (build_id.len < 8 || build_id.len > BUILD_ID_MAX)
-        return false;
-    search = dwfl_begin(&callbacks);
-    if (!search)
-        return false;
-    dwfl_report_begin(search);
-    module = dwfl_report_module(search, "image", 0, UINT64_MAX);
-    dwfl_report_end(search, NULL, NULL);
-    if (module && dwfl_module_report_build_id(module, build_id.data, (int)build_id.len, 0) == 0) {
-        fd = dwfl_build_id_find_elf(module, &user, "image", 0, &path, &elf);
-        if (fd < 0)
-            fd = dwfl_build_id_find_debuginfo(module, &user, "image", 0, NULL, NULL, 0, &path);
-    }
-    if (fd >= 0 && !take_image(file, path ? path : "image", fd, (struct spipe_bytes){NULL, 0}, build_id))
-        fd = -1;
-    free(path);
-    dwfl_end(search);
-    return fd >= 0;
-}
-
+/* Finds the file that ran; without it, `source` says why. */
 static bool take_any(struct spipe_symbol_file *file, const char *path, struct spipe_bytes build_id)
 {
-    enum spipe_symbol_source why;
+    static const enum spipe_symbol_source by_verdict[] = {
+        [SPIPE_IMAGE_FILE_PROVEN] = SPIPE_SYMBOL_SOURCE_UNREADABLE,
+        [SPIPE_IMAGE_FILE_UNPROVEN] = SPIPE_SYMBOL_SOURCE_UNREADABLE,
+        [SPIPE_IMAGE_FILE_BUILD_ID_DIFFERS] = SPIPE_SYMBOL_SOURCE_BUILD_ID_DIFFERS,
+        [SPIPE_IMAGE_FILE_MISSING] = SPIPE_SYMBOL_SOURCE_FILE_MISSING,
+        [SPIPE_IMAGE_FILE_UNREADABLE] = SPIPE_SYMBOL_SOURCE_UNREADABLE,
+        [SPIPE_IMAGE_FILE_NONE] = SPIPE_SYMBOL_SOURCE_NO_FILE,
+    };
+    enum spipe_image_file_verdict verdict;
+    int fd = spipe_image_file_open(path, build_id, &verdict);
 
-    if (path[0] == '\0') {
-        file->source = SPIPE_SYMBOL_SOURCE_NO_FILE;
-        return false;
-    }
-    if (strcmp(path, "[vdso]") == 0) {
-        struct spipe_bytes own = spipe_own_vdso();
-        file->source = SPIPE_SYMBOL_SOURCE_NO_FILE;
-        return own.data && take_image(file, path, -1, own, build_id);
-    }
-    if (take_file(file, path, build_id))
-        return true;
-    why = file->source;
-    if (take_deleted(file, path, build_id) || take_by_build_id(file, build_id))
-        return true;
-    file->source = why;
-    return false;
+    file->source = by_verdict[verdict];
+    file->is_unproven = verdict == SPIPE_IMAGE_FILE_UNPROVEN;
+    return fd >= 0 && take_image(file, path, fd);
 }
 
 static bool is_code(const void *user, uint64_t address)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the names of one image come from: its own file, if it is the very file that ran, or its separate debug file.
+ * Where the names of one image come from: its own file, if it is the very file that ran (see image_file.h), or its
+ * separate debug file.
  *
- * A file counts as the one that ran when its build id is the one that was recorded; when neither has one, it is taken
- * and the object says that this was not proven. Separate debug files are found by build id under /usr/lib/debug, by
- * .gnu_debuglink and .gnu_debugdata. A debuginfod server is asked only when DEBUGINFOD_URLS is set in the environment.
- * Paths come from captures and are not trusted: nothing but plain files is opened. Not for several threads at once.
+ * Separate debug files are found by build id under /usr/lib/debug, by .gnu_debuglink and .gnu_debugdata. A debuginfod
+ * server is asked only when DEBUGINFOD_URLS is set in the environment. Not for several threads at once.
  */
 #ifndef SPIPE_HOST_SYMBOL_FILE_H
 #define SPIPE_HOST_SYMBOL_FILE_H
