@@ -30,7 +30,9 @@ int spipe_capture_end_tell(const char *path, int status, const struct spipe_capt
     return SPIPE_EXIT_OK;
 }
 
-int spipe_capture_end_load(const char *path, struct spipe_store **ret_store, struct spipe_capture_end *ret_end)
+/* `audit` is NULL when none is wanted. */
+static int load(const char *path, struct spipe_store **ret_store, struct spipe_capture_end *ret_end,
+                struct spipe_audit_result *audit)
 {
     *ret_store = NULL;
     struct spipe_store *store = spipe_store_new(NULL);
@@ -38,11 +40,24 @@ int spipe_capture_end_load(const char *path, struct spipe_store **ret_store, str
         spipe_complain("%s", spipe_status_message(SPIPE_E_NO_MEMORY));
         return SPIPE_EXIT_FAILED;
     }
-    int code = spipe_capture_end_tell(path, spipe_capture_load_file(path, store, ret_end), ret_end);
+    int status = audit != NULL ? spipe_audit_file(path, store, audit, ret_end)
+                               : spipe_capture_load_file(path, store, ret_end);
+    int code = spipe_capture_end_tell(path, status, ret_end);
     if (code != SPIPE_EXIT_OK) {
         spipe_store_free(store);
         return code;
     }
     *ret_store = store;
     return SPIPE_EXIT_OK;
+}
+
+int spipe_capture_end_load(const char *path, struct spipe_store **ret_store, struct spipe_capture_end *ret_end)
+{
+    return load(path, ret_store, ret_end, NULL);
+}
+
+int spipe_capture_end_load_audited(const char *path, struct spipe_store **ret_store, struct spipe_capture_end *ret_end,
+                                   struct spipe_audit_result *ret_audit)
+{
+    return load(path, ret_store, ret_end, ret_audit);
 }

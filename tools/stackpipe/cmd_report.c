@@ -13,6 +13,12 @@
 #define TOP_USUAL 20
 #define TOP_MAX   1000000
 
+struct wanted {
+    size_t top;
+    bool is_wall;
+    const struct spipe_audit_result *audit; /* NULL: not wanted */
+};
+
 static int write_tree(const struct spipe_store *store, const struct spipe_naming *naming)
 {
     struct spipe_calltree tree;
@@ -74,30 +80,35 @@ static int write_text(const struct spipe_options *options, const struct spipe_su
 }
 
 static int write_report(const struct spipe_options *options, const struct spipe_store *store,
-                        struct spipe_symbols *symbols, const struct spipe_capture_end *end, size_t top, bool is_wall)
+                        struct spipe_symbols *symbols, const struct spipe_capture_end *end, const struct wanted *wanted)
 {
     struct spipe_naming naming = spipe_symbols_naming(symbols);
     struct spipe_summary summary;
-    int status = spipe_summary_init(store, &naming, end, top, &summary);
+    int status = spipe_summary_init(store, &naming, end, wanted->top, &summary);
     if (status != 0) {
         return status;
     }
-    if (spipe_options_has(options, "json")) {
+    summary.audit = wanted->audit;
+    bool is_json = spipe_options_has(options, "json");
+    if (is_json) {
         spipe_summary_write_json(&summary, store, end, stdout);
-    } else if (is_wall) {
+    } else if (wanted->is_wall) {
         status = write_wall_text(options, &summary, store, &naming);
     } else {
         status = write_text(options, &summary, store, &naming);
+    }
+    if (wanted->audit != NULL && !is_json) {
+        spipe_report_write_audit(wanted->audit, store, symbols, stdout);
     }
     spipe_summary_done(&summary);
     return status;
 }
 
 static int report_store(const struct spipe_options *options, const struct spipe_store *store,
-                        const struct spipe_capture_end *end, size_t top, bool is_wall)
+                        const struct spipe_capture_end *end, const struct wanted *wanted)
 {
     struct spipe_symbols *symbols = spipe_symbols_new(store);
-    int status = symbols != NULL ? write_report(options, store, symbols, end, top, is_wall) : SPIPE_E_NO_MEMORY;
+    int status = symbols != NULL ? write_report(options, store, symbols, end, wanted) : SPIPE_E_NO_MEMORY;
     spipe_symbols_free(symbols);
     if (status != 0) {
         spipe_complain("report: %s", spipe_status_message(status));
@@ -114,15 +125,18 @@ int cmd_report(const struct spipe_options *options)
     }
     struct spipe_store *store = NULL;
     struct spipe_capture_end end;
-    int code = spipe_capture_end_load(options->operand[0], &store, &end);
-    if (code != SPIPE_EXIT_OK) {
-        return code;
-    }
-    bool is_wall = false;
-    code = read_clock(options, spipe_store_has_kind(store, SPIPE_SOURCE_WALL), &is_wall);
+    struct spipe_audit_result audit = {0};
+    bool is_audited = spipe_options_has(options, "audit");
+    struct wanted wanted = {(size_t)top, false, is_audited ? &audit : NULL};
+    int code = is_audited ? spipe_capture_end_load_audited(options->operand[0], &store, &end, &audit)
+                          : spipe_capture_end_load(options->operand[0], &store, &end);
     if (code == SPIPE_EXIT_OK) {
-        code = report_store(options, store, &end, (size_t)top, is_wall);
+        code = read_clock(options, spipe_store_has_kind(store, SPIPE_SOURCE_WALL), &wanted.is_wall);
+    }
+    if (code == SPIPE_EXIT_OK) {
+        code = report_store(options, store, &end, &wanted);
     }
     spipe_store_free(store);
+    spipe_audit_done(&audit);
     return code;
 }

@@ -5,6 +5,7 @@
 #ifndef SPIPE_TOOL_REPORT_TEXT_H
 #define SPIPE_TOOL_REPORT_TEXT_H
 
+#include "viewer-stub/host/audit.h"
 #include "viewer-stub/host/summary.h"
 #include "viewer-stub/host/symbols.h"
 
@@ -24,5 +25,9 @@ void spipe_report_write_ledger(const struct spipe_summary *summary, FILE *stream
 /* The call tree from the outermost functions on, without what is below half a percent of `all`. */
 void spipe_report_write_tree(const struct spipe_calltree *tree, const char *title, uint64_t all,
                              const struct spipe_naming *naming, FILE *stream);
+
+/* How the agent's unwinding and libdwfl's compare. */
+void spipe_report_write_audit(const struct spipe_audit_result *result, const struct spipe_store *store,
+                              struct spipe_symbols *symbols, FILE *stream);
 
 #endif

@@ -77,6 +77,9 @@ static const struct spipe_option_row report_options[] = {
     {"tree", 0, NULL, SPIPE_COMPLETE_NOTHING, "Shows the call tree too, without the parts below half a percent."},
     {"threads", 0, NULL, SPIPE_COMPLETE_NOTHING, "Lists the threads too."},
     {"ledger", 0, NULL, SPIPE_COMPLETE_NOTHING, "Shows the account of all samples too, sent and lost, by cause."},
+    {"audit", 0, NULL, SPIPE_COMPLETE_NOTHING,
+     "Unwinds the stacks that record --audit kept once more, by elfutils' libdwfl, and shows how far it comes to the "
+     "same: how many frames agree of those that unwind tables speak of, by image, and the places where they differ."},
     {"json", 0, NULL, SPIPE_COMPLETE_NOTHING,
      "Prints one JSON object with all of it instead: a stable format for programs."},
 };

@@ -330,17 +330,21 @@ static int open_status(void)
     }
 }
 
-static int load_item(void *user, const struct spipe_capture_item *item)
+void spipe_capture_feed(struct spipe_store *store, const struct spipe_capture_item *item)
 {
-    struct spipe_store *store = user;
     if (item->record == NULL) {
         spipe_store_end_session(store);
-        return 0;
+        return;
     }
     if (item->resumed) {
         spipe_store_restart_tables(store);
     }
     spipe_store_add(store, item->record, item->raw.len);
+}
+
+static int load_item(void *user, const struct spipe_capture_item *item)
+{
+    spipe_capture_feed(user, item);
     return 0;
 }
 

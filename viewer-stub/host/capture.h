@@ -60,6 +60,10 @@ SPIPE_HOST_API int spipe_capture_load_file(const char *path, struct spipe_store 
 SPIPE_HOST_API int spipe_capture_load_memory(const void *bytes, size_t len, struct spipe_store *store,
                                              struct spipe_capture_end *ret_end);
 
+/* What loading does with each unit: for callbacks that want more than a store of it. After the last one the session has
+ * to be ended, see store.h. */
+SPIPE_HOST_API void spipe_capture_feed(struct spipe_store *store, const struct spipe_capture_item *item);
+
 /* The reason as one word: "goodbye", "cut", "damaged", "stopped". A static string. */
 SPIPE_HOST_API const char *spipe_capture_reason_name(enum spipe_capture_reason reason);
 

@@ -173,6 +173,11 @@ SPIPE_HOST_API void spipe_store_end_session(struct spipe_store *store);
 /* Says that the reader has lost its place and goes on after a Checkpoint's `sync`: all ids restart. */
 SPIPE_HOST_API void spipe_store_restart_tables(struct spipe_store *store);
 
+/* What an id of the wire means in the present session, since its tables restarted: an index, or SPIPE_STORE_NONE. Only on the
+ * thread that feeds. */
+SPIPE_HOST_API uint32_t spipe_store_find_stack(const struct spipe_store *store, uint32_t stack_id);
+SPIPE_HOST_API uint32_t spipe_store_find_image(const struct spipe_store *store, uint32_t image_id);
+
 /* How many there are; any thread, at any time. */
 SPIPE_HOST_API uint64_t spipe_store_sample_count(const struct spipe_store *store);
 SPIPE_HOST_API uint32_t spipe_store_node_count(const struct spipe_store *store); /* node 0 included */

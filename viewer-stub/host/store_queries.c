@@ -113,6 +113,16 @@ void spipe_store_get_counts(const struct spipe_store *store, struct spipe_store_
     pthread_mutex_unlock(lock);
 }
 
+uint32_t spipe_store_find_stack(const struct spipe_store *store, uint32_t stack_id)
+{
+    return spipe_ids_find(&store->stack_ids, stack_id);
+}
+
+uint32_t spipe_store_find_image(const struct spipe_store *store, uint32_t image_id)
+{
+    return spipe_ids_find(&store->image_ids, image_id);
+}
+
 size_t spipe_store_get_samples(const struct spipe_store *store, uint64_t first, struct spipe_store_span *ret_span)
 {
     uint64_t count = spipe_column_count(&store->time);

@@ -54,6 +54,8 @@ struct spipe_summary_gap {
     uint64_t cpu_ns;
 };
 
+struct spipe_audit_result;
+
 struct spipe_summary {
     uint64_t samples;
     uint64_t weight_ns;
@@ -101,6 +103,8 @@ struct spipe_summary {
     bool cut;                 /* no Goodbye at the end */
     uint64_t records_refused; /* by the store */
     char *names;              /* the texts that the summary owns */
+    /* NULL, or what the owner of the summary has put here to be written with it: see audit.h. Borrowed. */
+    const struct spipe_audit_result *audit;
 };
 
 /* Fills the summary. `naming` may be NULL: functions are then places, named image+0xoffset. `end` may be NULL for a

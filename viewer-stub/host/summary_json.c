@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "viewer-stub/host/audit.h"
 #include "viewer-stub/host/json.h"
 #include "viewer-stub/host/summary.h"
 #include "viewer-stub/host/wall_summary_json.h"
@@ -194,6 +195,10 @@ void spipe_summary_write_json(const struct spipe_summary *summary, const struct 
     write_bytes(&json, summary);
     if (summary->wall.has_source) {
         spipe_wall_summary_write_json(&summary->wall, &json);
+    }
+    if (summary->audit != NULL) {
+        spipe_json_key(&json, "audit");
+        spipe_audit_write_json(summary->audit, store, &json);
     }
     spipe_json_end_object(&json);
     putc('\n', stream);
