@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define ARGUMENTS_MAX 4096u
 #define PATH_SIZE     1024u    /* threads may have small stacks */
 /* Environments are seldom larger. What does not fit takes pages, which an exec gives back to the system; but those that
  * a vforked child takes are its parent's, and lost. */
@@ -200,50 +199,61 @@ EXPORT int execvp(const char *file, char *const arguments[])
     return execvpe(file, arguments, environ);
 }
 
-/* Collects the arguments of an execl(); false when there are too many. */
-static bool collect(const char *first, va_list list, const char **argument)
+/* How many arguments an execl() was given. Arrays of no more than these are on the stack, which may be a small one. */
+static size_t count_arguments(const char *first, va_list *list)
 {
     size_t count = 0;
-    argument[count++] = first;
-    while (argument[count - 1] != NULL) {
-        if (count == ARGUMENTS_MAX) {
-            errno = E2BIG;
-            return false;
-        }
-        argument[count++] = va_arg(list, const char *);
-    }
-    return true;
+    for (const char *argument = first; argument != NULL; argument = va_arg(*list, const char *))
+        count++;
+    return count;
+}
+
+static void collect_arguments(const char *first, va_list *list, const char **ret_argument)
+{
+    size_t count = 0;
+    for (const char *argument = first; argument != NULL; argument = va_arg(*list, const char *))
+        ret_argument[count++] = argument;
+    ret_argument[count] = NULL;
 }
 
 EXPORT int execl(const char *path, const char *first, ...)
 {
-    const char *argument[ARGUMENTS_MAX];
     va_list list;
     va_start(list, first);
-    bool is_complete = collect(first, list, argument);
+    size_t count = count_arguments(first, &list);
     va_end(list);
-    return is_complete ? execve(path, (char *const *)argument, environ) : -1;
+    const char *argument[count + 1];
+    va_start(list, first);
+    collect_arguments(first, &list, argument);
+    va_end(list);
+    return execve(path, (char *const *)argument, environ);
 }
 
 EXPORT int execlp(const char *file, const char *first, ...)
 {
-    const char *argument[ARGUMENTS_MAX];
     va_list list;
     va_start(list, first);
-    bool is_complete = collect(first, list, argument);
+    size_t count = count_arguments(first, &list);
     va_end(list);
-    return is_complete ? execvpe(file, (char *const *)argument, environ) : -1;
+    const char *argument[count + 1];
+    va_start(list, first);
+    collect_arguments(first, &list, argument);
+    va_end(list);
+    return execvpe(file, (char *const *)argument, environ);
 }
 
 EXPORT int execle(const char *path, const char *first, ...)
 {
-    const char *argument[ARGUMENTS_MAX];
     va_list list;
     va_start(list, first);
-    bool is_complete = collect(first, list, argument);
-    char *const *environment = is_complete ? va_arg(list, char *const *) : NULL;
+    size_t count = count_arguments(first, &list);
+    char *const *environment = va_arg(list, char *const *);
     va_end(list);
-    return is_complete ? execve(path, (char *const *)argument, environment) : -1;
+    const char *argument[count + 1];
+    va_start(list, first);
+    collect_arguments(first, &list, argument);
+    va_end(list);
+    return execve(path, (char *const *)argument, environment);
 }
 
 /* ------------------------------------------------------------------------------------------------------- children */

@@ -76,3 +76,7 @@ add_library(survive-taker MODULE survival/taker.c)
 spipe_prepare_promise_target(survive-taker survive-taker)
 spipe_add_survival_target(company)
 spipe_add_survival_area(company TARGETS company taker)
+
+spipe_add_survival_target(scarce)
+spipe_add_survival_target(scarce-late SOURCE scarce LIBRARIES stackpipe-agent)
+spipe_add_survival_area(limits TARGETS scarce scarce-late)
