@@ -92,7 +92,7 @@ static void before_fork(void)
     forking->stack_high = 0;
     if (!is_active)
         return;
-    if (spipe_sampler_is_on())
+    if (spipe_sampler_uses_signal())
         block_signal(forking);
     spipe_threads_find_own_stack(&forking->stack_low, &forking->stack_high);
 }

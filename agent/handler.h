@@ -41,6 +41,9 @@ bool spipe_handler_take(const siginfo_t *info, const void *context);
 /* True when spipe_handler_take() would take it. On any thread. */
 bool spipe_handler_is_ours(const siginfo_t *info);
 
+/* The pump finds out what the sample stands for. */
+#define SPIPE_WEIGHT_LATER UINT32_MAX
+
 /* A thread that ends before its timer's tick: a sample of that weight at the function that the thread was started
  * with, since where it was exactly is not known. On that thread, outside of handlers, when its slot takes no more
  * signals. */

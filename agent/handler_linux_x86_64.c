@@ -292,18 +292,19 @@ void spipe_handler_take_last(struct spipe_slot *slot, uint32_t weight)
     const struct spipe_code_map *map = atomic_load(&spipe_handler_shared.map);
     uint32_t max_depth = LAST_DEPTH;
     uint32_t epoch = atomic_load_explicit(&slot->epoch, memory_order_relaxed);
+    bool is_known = weight != SPIPE_WEIGHT_LATER;
     atomic_store(&slot->epoch, epoch + 1);
-    add64(&slot->attempted, weight);
+    add64(&slot->attempted, is_known ? weight : 0);
 
     struct spipe_raw_sample *sample = spipe_ring_reserve(&slot->ring, max_depth);
     if (sample == 0 || map == 0) {
-        count_drop(slot, weight);
+        count_drop(slot, is_known ? weight : 0);
     } else {
         read_own_registers(&slot->registers);
-        sample->kind = SPIPE_RAW_WALKED;
+        sample->kind = is_known ? SPIPE_RAW_WALKED : SPIPE_RAW_LAST;
         sample->slice = SPIPE_SLICE_NONE;
         sample->time_ns = spipe_clock_handler_ns();
-        sample->weight = weight;
+        sample->weight = is_known ? weight : 0;
         sample->stack_unknown = 0;
         map = atomic_load(&spipe_handler_shared.map);
         struct spipe_stack_view view = view_stack(slot, slot->registers.value[7]);

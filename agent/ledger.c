@@ -2,6 +2,8 @@
 #include "ledger.h"
 
 #include "clock.h"
+#include "handler.h"
+#include "perf_drain.h"
 #include "wall.h"
 #include "weave.h"
 
@@ -270,8 +272,12 @@ static struct spipe_thread_ledger account_unknown(struct spipe_session *session)
     struct spipe_ledger ledger = {0};
     fill_process_cpu(session, &ledger);
     uint64_t periods = unknown_periods(session, &totals, ledger.process_user_us + ledger.process_system_us);
-    return (struct spipe_thread_ledger){
-        .attempted = periods, .dropped_no_slot = periods, .cpu_us = periods * session->period_ns / 1000u};
+    struct spipe_perf_drain_losses lost = spipe_perf_drain_losses();
+    return (struct spipe_thread_ledger){.attempted = periods + lost.no_slot + lost.ring_full + lost.pipe_full,
+                                        .dropped_no_slot = periods + lost.no_slot,
+                                        .dropped_ring_full = lost.ring_full,
+                                        .dropped_pipe_full = lost.pipe_full,
+                                        .cpu_us = periods * session->period_ns / 1000u};
 }
 
 /* A thread that nothing was attempted for is not told of one by one; its CPU time is in the totals. */
@@ -297,6 +303,7 @@ static void add_accounts(struct spipe_session *session, struct spipe_slot *slot,
 void spipe_ledger_put(struct spipe_session *session)
 {
     spipe_wall_settle(session);
+    spipe_perf_drain_note_lost(atomic_load(&spipe_handler_shared.pipe_is_full) != 0);
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
         if (!spipe_slot_is_in_use(slot))
@@ -320,7 +327,9 @@ void spipe_ledger_end_slot(struct spipe_session *session, struct spipe_slot *slo
 
 uint64_t spipe_ledger_dropped(const struct spipe_session *session)
 {
-    return totals_of(session).dropped + session->unknown_cpu_reported + spipe_wall_dropped();
+    struct spipe_perf_drain_losses lost = spipe_perf_drain_losses();
+    return totals_of(session).dropped + session->unknown_cpu_reported + lost.ring_full + lost.pipe_full + lost.no_slot +
+           spipe_wall_dropped();
 }
 
 uint64_t spipe_ledger_attempted(struct spipe_session *session)
@@ -333,6 +342,14 @@ uint64_t spipe_ledger_attempted(struct spipe_session *session)
             attempted += read64(&slot->attempted) + dropped_without_source(slot);
     }
     return attempted + unknown.attempted;
+}
+
+uint32_t spipe_ledger_user_share(struct spipe_session *session)
+{
+    struct spipe_ledger ledger = {0};
+    fill_process_cpu(session, &ledger);
+    uint64_t all_us = ledger.process_user_us + ledger.process_system_us;
+    return all_us == 0 ? 1024 : (uint32_t)(ledger.process_user_us * 1024 / all_us);
 }
 
 uint64_t spipe_ledger_process_cpu_us(struct spipe_session *session)

@@ -22,6 +22,9 @@ void spipe_ledger_put(struct spipe_session *session);
 /* Keeps the account of a slot that is given back: its last entry goes out with the next Ledger. */
 void spipe_ledger_end_slot(struct spipe_session *session, struct spipe_slot *slot);
 
+/* How much of the process's CPU time was its own code's, in 1/1024. */
+uint32_t spipe_ledger_user_share(struct spipe_session *session);
+
 /* All samples dropped in this session, in periods. */
 uint64_t spipe_ledger_dropped(const struct spipe_session *session);
 

@@ -15,6 +15,8 @@
 #include "log.h"
 #include "marks.h"
 #include "notices.h"
+#include "perf_drain.h"
+#include "perf_rings.h"
 #include "protocol/decode.h"
 #include "protocol/message.h"
 #include "protocol/status.h"
@@ -283,7 +285,7 @@ static void keep_time(struct spipe_session *session)
 /* Somebody has taken our signal past the wrappers, and gets the samples' signals until we have noticed. */
 static void look_after_signal(struct spipe_session *session)
 {
-    if (!spipe_sampler_is_on() || spipe_signals_is_ours())
+    if (!spipe_sampler_uses_signal() || spipe_signals_is_ours())
         return;
     spipe_signals_give_up();
     spipe_sampling_change_signal(session);
@@ -294,6 +296,8 @@ static uint32_t longest_wait(const struct spipe_session *session)
 {
     uint32_t flush_ms = session->settings.applied.flush_interval_ms;
     uint32_t filled_ms = SPIPE_RING_SIZE / 2 / USUAL_SAMPLE_BYTES * session->settings.applied.cpu_period_us / 1000u;
+    if (session->mechanism == SPIPE_MECHANISM_PERF_RING)
+        filled_ms = (uint32_t)(spipe_perf_rings_half_full_ns() / NS_PER_MS);
     if (filled_ms < SHORT_WAIT_MS)
         filled_ms = SHORT_WAIT_MS;
     return filled_ms < flush_ms ? filled_ms : flush_ms;
@@ -362,6 +366,8 @@ static void run_round(struct spipe_session *session)
 
 static bool has_pending(void)
 {
+    if (spipe_perf_drain_reached_ns() != UINT64_MAX)
+        return true;
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
         if (!spipe_slot_is_in_use(slot))
@@ -424,7 +430,7 @@ static void finish_session(struct spipe_session *session)
             break;
         spipe_futex_wait(&spipe_control.has_settled, 1, NS_PER_MS);
     }
-    spipe_weave_discard();
+    spipe_weave_discard(session);
     if (session->failure == 0 && !session->is_held) {
         spipe_notices_drain(session);
         spipe_threads_tend(session);
@@ -443,7 +449,8 @@ static void close_session(struct spipe_session *session)
 {
     atomic_store(&spipe_control.is_active, 0);
     atomic_store(&spipe_control.follows_children, 0);
-    spipe_weave_discard();
+    spipe_weave_discard(session);
+    spipe_sampling_end();
     if (spipe_descriptors_are_ours(&session->pipe))
         spipe_pipe_close(&session->pipe);
     spipe_outbox_free(session->outbox);

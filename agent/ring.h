@@ -17,7 +17,8 @@ enum spipe_raw_kind {
     SPIPE_RAW_SKIP = 0,     /* nothing: the rest of the ring's memory up to its end */
     SPIPE_RAW_WALKED = 1,   /* `address` holds the stack */
     SPIPE_RAW_SLICE = 2,    /* the stack is still to be walked, from the slice */
-    SPIPE_RAW_AUDITED = 3   /* as WALKED, and the slice is of the same stack, for the host to walk again */
+    SPIPE_RAW_AUDITED = 3,  /* as WALKED, and the slice is of the same stack, for the host to walk again */
+    SPIPE_RAW_LAST = 4      /* as WALKED, but how much it stands for is still to be found out */
 };
 
 /* As the handler leaves it; `size` counts all bytes of it and is a multiple of 8. */

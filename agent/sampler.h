@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who gets a sample when. Three mechanisms; which one follows from the asked period and from what the system allows:
+ * Who gets a sample when. Four mechanisms; which one follows from the asked period and from what the system allows:
  *
  *   thread-cpu-timer   a CPU timer for each thread; it expires on the kernel's tick, late expiries arrive as overruns. Exact, nearly
  *                      free, cuts no sleep short; not above the tick.
+ *   perf-ring          perf's software clock of each thread, user code only, read from rings that the kernel fills with registers
+ *                      and stack: nothing happens in the program. See perf_rings.h.
  *   perf-cpu-clock     perf's per-thread software clock, user code only; fires while the thread runs its own code.
  *   signal-runnable    a thread of ours looks at each thread's CPU clock and state and signals those that run.
  *
@@ -21,7 +23,9 @@ enum spipe_mechanism {
     SPIPE_MECHANISM_NONE = 0,
     SPIPE_MECHANISM_THREAD_CPU_TIMER = 1,
     SPIPE_MECHANISM_PERF_CPU_CLOCK = 2,
-    SPIPE_MECHANISM_SIGNAL_RUNNABLE = 3
+    SPIPE_MECHANISM_SIGNAL_RUNNABLE = 3,
+    SPIPE_MECHANISM_PERF_RING = 4,
+    SPIPE_MECHANISM_LAST = SPIPE_MECHANISM_PERF_RING
 };
 
 /* As it stands in Source.mechanism. */
@@ -29,6 +33,9 @@ const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism);
 
 /* The mechanism for a period, by what the system allows. Pump only. */
 enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns);
+
+/* True when the system allows that one at that period, as far as it can be known before. Pump only. */
+bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns);
 
 /* Starts sampling all live slots, and those that come; replaces what ran before. False when the mechanism's own
  * thread cannot be started. Pump only. */
@@ -39,6 +46,9 @@ void spipe_sampler_stop(void);
 
 /* True between start and stop. Any thread. */
 bool spipe_sampler_is_on(void);
+
+/* True when samples are taken by signals to the thread. Any thread. */
+bool spipe_sampler_uses_signal(void);
 
 /* True when a thread cannot arm its own slot and the pump has to. Any thread. */
 bool spipe_sampler_needs_pump(void);
@@ -52,8 +62,13 @@ void spipe_sampler_arm(struct spipe_slot *slot, enum spipe_armer armer);
 bool spipe_sampler_is_missing(const struct spipe_slot *slot);
 
 /* What the thread itself does at its end, after the slot's state has become SPIPE_SLOT_ENDING. Returns the periods
- * that were over without a sample: a timer is late by up to a tick, and a thread may end before that. */
+ * that were over without a sample: a timer is late by up to a tick, and a thread may end before that. Or
+ * SPIPE_WEIGHT_LATER, when the pump has yet to find that out. */
 uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot);
+
+/* What has to be followed while sampling: threads without events, stacks that do not fit their slices, CPUs that come.
+ * Once a second. Pump only. */
+void spipe_sampler_tend(void);
 
 /* Takes all away before the slot is released. Pump only. */
 void spipe_sampler_disarm(struct spipe_slot *slot);

@@ -4,6 +4,8 @@
 #include "clock.h"
 #include "files.h"
 #include "handler.h"
+#include "perf_drain.h"
+#include "perf_rings.h"
 #include "protocol/system_linux.h"
 #include "thread.h"
 #include "user.h"
@@ -19,6 +21,8 @@
 #define SET_OWNER 15            /* F_SETOWN_EX */
 #define OWNER_IS_THREAD 0       /* F_OWNER_TID */
 #define FIRST_DESCRIPTOR 64u    /* above what the pump has open otherwise */
+/* The pump may be kept from its rings for that long. */
+#define RING_TIME_NS UINT64_C(60000000)
 #define USER_INTERVAL_NS UINT64_C(1000000000)
 
 /* What slots are armed for. The generation changes with each start and stop: who arms looks at it before and after. */
@@ -36,7 +40,7 @@ static _Atomic uint64_t watcher_past_ns;    /* CPU time of those that have ended
 
 const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism)
 {
-    static const char *const names[] = {"none", "thread-cpu-timer", "perf-cpu-clock", "signal-runnable"};
+    static const char *const names[] = {"none", "thread-cpu-timer", "perf-cpu-clock", "signal-runnable", "perf-ring"};
     return names[mechanism];
 }
 
@@ -281,6 +285,41 @@ static void stop_watcher(void)
     close_states();
 }
 
+/* ---------------------------------------------------------------------------------------------------------- rings */
+
+/* A thread that was met later has inherited its events. */
+static bool arm_ring(struct spipe_slot *slot)
+{
+    if (!slot->needs_events)
+        return true;
+    slot->needs_events = false;
+    return spipe_perf_rings_add(slot->tid);
+}
+
+static void begin_ring_count(struct spipe_slot *slot)
+{
+    atomic_store(&slot->first_ns, spipe_clock_thread_cpu_ns(slot->tid));
+    slot->ring_periods = 0;
+    slot->ring_cpus = 0;
+}
+
+static bool start_rings(uint64_t period_ns)
+{
+    static int32_t tid[SPIPE_SLOT_COUNT];
+    uint32_t count = 0;
+    if (!spipe_perf_rings_open() || !spipe_perf_drain_begin())
+        return false;
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        struct spipe_slot *slot = spipe_slot_get(i);
+        if (atomic_load(&slot->state) != SPIPE_SLOT_LIVE)
+            continue;
+        begin_ring_count(slot);
+        tid[count++] = slot->tid;
+    }
+    uint32_t slice_bytes = spipe_perf_rings_slice_for(period_ns, RING_TIME_NS);
+    return spipe_perf_rings_start(tid, count, period_ns, slice_bytes);
+}
+
 /* ------------------------------------------------------------------------------------------------------ the whole */
 
 enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns)
@@ -294,9 +333,20 @@ enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns)
     return SPIPE_MECHANISM_PERF_CPU_CLOCK;
 }
 
+bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns)
+{
+    return mechanism != SPIPE_MECHANISM_PERF_RING || spipe_perf_rings_are_allowed(period_ns);
+}
+
 bool spipe_sampler_is_on(void)
 {
     return atomic_load(&plan.mechanism) != SPIPE_MECHANISM_NONE;
+}
+
+bool spipe_sampler_uses_signal(void)
+{
+    uint32_t mechanism = atomic_load(&plan.mechanism);
+    return mechanism != SPIPE_MECHANISM_NONE && mechanism != SPIPE_MECHANISM_PERF_RING;
 }
 
 bool spipe_sampler_needs_pump(void)
@@ -339,6 +389,8 @@ static void arm_locked(struct spipe_slot *slot, enum spipe_armer armer)
         (void)arm_timer(slot, period_ns, signal_number);    /* until the pump comes with the event, which may be too late */
     else if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         (void)begin_count(slot, period_ns);
+    else if (mechanism == SPIPE_MECHANISM_PERF_RING && armer == SPIPE_ARMED_BY_PUMP)
+        has_source = arm_ring(slot);
     slot->no_source = !has_source;
 }
 
@@ -367,12 +419,18 @@ uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot)
 {
     bool is_counted = atomic_load(&slot->timer_id) >= 0 || atomic_load(&plan.mechanism) == SPIPE_MECHANISM_SIGNAL_RUNNABLE;
     disarm_timer(slot);
+    if (atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_RING)
+        return SPIPE_WEIGHT_LATER;
     return atomic_exchange(&slot->carried, 0) + (is_counted ? count_missing(slot) : 0);
 }
 
 void spipe_sampler_disarm(struct spipe_slot *slot)
 {
     disarm_locked(slot, SPIPE_ARMED_BY_PUMP);
+}
+
+void spipe_sampler_tend(void)
+{
 }
 
 static void follow_plan(void)
@@ -393,6 +451,8 @@ bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int
     atomic_store(&plan.signal_number, signal_number);
     atomic_store(&plan.mechanism, mechanism);
     follow_plan();
+    if (mechanism == SPIPE_MECHANISM_PERF_RING)
+        return start_rings(period_ns);
     if (mechanism != SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         return true;
     atomic_store(&watcher_stop, 0);
@@ -404,11 +464,15 @@ void spipe_sampler_stop(void)
     enum spipe_mechanism mechanism = atomic_exchange(&plan.mechanism, SPIPE_MECHANISM_NONE);
     if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         stop_watcher();
+    if (mechanism == SPIPE_MECHANISM_PERF_RING)
+        spipe_perf_rings_stop();
     follow_plan();
 }
 
 void spipe_sampler_fork(void)
 {
+    spipe_perf_rings_fork();
+    spipe_perf_drain_fork();
     /* Descriptors of events are closed with the table that they are in, or by hand where a table is shared. */
     memset(spipe_handler_descriptor_slot, 0, sizeof spipe_handler_descriptor_slot);
     memset(&plan, 0, sizeof plan);

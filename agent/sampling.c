@@ -8,8 +8,11 @@
 #include "ledger.h"
 #include "log.h"
 #include "notices.h"
+#include "perf_drain.h"
+#include "perf_rings.h"
 #include "signals.h"
 #include "wall.h"
+#include "weave.h"
 
 #include <string.h>
 
@@ -21,8 +24,9 @@
 static enum spipe_mechanism choose_mechanism(uint64_t period_ns)
 {
     enum spipe_mechanism choice = spipe_sampler_choose(period_ns);
-    for (unsigned i = SPIPE_MECHANISM_THREAD_CPU_TIMER; i <= SPIPE_MECHANISM_SIGNAL_RUNNABLE; i++) {
-        if (strcmp(spipe_control.environment.mechanism, spipe_sampler_mechanism_name((enum spipe_mechanism)i)) == 0)
+    for (unsigned i = SPIPE_MECHANISM_THREAD_CPU_TIMER; i <= SPIPE_MECHANISM_LAST; i++) {
+        if (strcmp(spipe_control.environment.mechanism, spipe_sampler_mechanism_name((enum spipe_mechanism)i)) == 0 &&
+            spipe_sampler_is_allowed((enum spipe_mechanism)i, period_ns))
             choice = (enum spipe_mechanism)i;
     }
     return choice;
@@ -41,7 +45,7 @@ static bool take_signal_for(enum spipe_mechanism mechanism)
 
 static void take_signal(struct spipe_session *session)
 {
-    if (take_signal_for(session->mechanism))
+    if (session->mechanism == SPIPE_MECHANISM_PERF_RING || take_signal_for(session->mechanism))
         return;
     bool has_other =
         session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && take_signal_for(SPIPE_MECHANISM_SIGNAL_RUNNABLE);
@@ -62,7 +66,8 @@ static uint64_t asked_period_ns(const struct spipe_session *session)
 static uint64_t period_of(const struct spipe_session *session)
 {
     uint64_t period_ns = asked_period_ns(session);
-    return session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK ? period_ns - period_ns * 3u / 1000u : period_ns;
+    bool is_perf = session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK || session->mechanism == SPIPE_MECHANISM_PERF_RING;
+    return is_perf ? period_ns - period_ns * 3u / 1000u : period_ns;
 }
 
 /* A child opens a connection of its own, and a program that is executed gets the agent by LD_PRELOAD. */
@@ -107,6 +112,7 @@ static void start_sampler(struct spipe_session *session)
     atomic_store(&spipe_control.follows_children, session->settings.applied.follow_children);
     if (session->mechanism == SPIPE_MECHANISM_NONE)
         return;
+    spipe_perf_drain_discard(session);
     if (!spipe_sampler_start(session->mechanism, session->period_ns, spipe_signals_current()))
         spipe_log("the sampler's thread could not be started", NULL);
 }
@@ -119,12 +125,22 @@ static void stop_sampler(struct spipe_session *session)
             spipe_ledger_look(session, slot);
     }
     spipe_sampler_stop();
+    if (session->mechanism == SPIPE_MECHANISM_PERF_RING)
+        (void)spipe_weave_drain(session);
+}
+
+void spipe_sampling_end(void)
+{
+    spipe_perf_drain_end();
+    spipe_perf_rings_close();
 }
 
 void spipe_sampling_change_signal(struct spipe_session *session)
 {
     enum spipe_mechanism before = session->mechanism;
     bool was_on = spipe_sampler_is_on();
+    if (before == SPIPE_MECHANISM_PERF_RING)
+        return;
     stop_sampler(session);
     take_signal(session);
     session->period_ns = period_of(session);

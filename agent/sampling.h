@@ -20,4 +20,7 @@ void spipe_sampling_change_signal(struct spipe_session *session);
 void spipe_sampling_start(struct spipe_session *session);
 void spipe_sampling_stop(struct spipe_session *session);
 
+/* Gives back what the mechanism has taken, when the session is over. */
+void spipe_sampling_end(void);
+
 #endif

@@ -21,6 +21,12 @@ void spipe_threads_note_forked(uint64_t stack_low, uint64_t stack_high);
  * own. */
 void spipe_threads_scan(struct spipe_session *session, int agent_tid);
 
+/* Gives a thread that was met by its samples a slot; NULL when it is gone, or there is none. */
+struct spipe_slot *spipe_threads_adopt(int tid);
+
+/* True while a thread that is being made has a slot which does not name it yet. */
+bool spipe_threads_any_claimed(void);
+
 /* Gives back the slots of ended threads whose samples have been taken; gives those that wait for the pump their
  * event. Each round. */
 void spipe_threads_tend(struct spipe_session *session);

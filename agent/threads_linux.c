@@ -5,6 +5,7 @@
 #include "files.h"
 #include "handler.h"
 #include "ledger.h"
+#include "perf_drain.h"
 #include "protocol/system_linux.h"
 #include "signals.h"
 #include "wall.h"
@@ -116,7 +117,7 @@ void spipe_threads_find_own_stack(uint64_t *ret_low, uint64_t *ret_high)
 
 /* A claimed slot is that of a thread which does not run yet, or whose first act is under way: it must not get a
  * second one. */
-static bool is_any_claimed(void)
+bool spipe_threads_any_claimed(void)
 {
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         if (atomic_load(&spipe_slot_get(i)->state) == SPIPE_SLOT_CLAIMED)
@@ -125,11 +126,11 @@ static bool is_any_claimed(void)
     return false;
 }
 
-static void adopt(int tid)
+static struct spipe_slot *adopt(int tid)
 {
     struct spipe_slot *slot = spipe_slot_claim();
     if (slot == NULL)
-        return;
+        return NULL;
     slot->tid = tid;
     slot->seen = true;
     slot->cpu_start_ns = spipe_clock_thread_cpu_ns(tid);
@@ -143,6 +144,12 @@ static void adopt(int tid)
     atomic_store(&slot->state, SPIPE_SLOT_LIVE);
     if (spipe_sampler_is_on())
         spipe_sampler_arm(slot, SPIPE_ARMED_BY_PUMP);
+    return slot;
+}
+
+struct spipe_slot *spipe_threads_adopt(int tid)
+{
+    return spipe_clock_thread_cpu_ns(tid) == 0 ? NULL : adopt(tid);
 }
 
 /* The kernel's struct linux_dirent64. */
@@ -196,12 +203,12 @@ static void visit_task(void *user, int tid)
     if (slot != NULL)
         slot->seen = true;
     else if (scan->may_adopt)
-        adopt(tid);
+        (void)adopt(tid);
 }
 
 void spipe_threads_scan(struct spipe_session *session, int agent_tid)
 {
-    struct scan scan = {agent_tid, !is_any_claimed(), 0};
+    struct scan scan = {agent_tid, !spipe_threads_any_claimed(), 0};
     (void)session;
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
@@ -213,8 +220,8 @@ void spipe_threads_scan(struct spipe_session *session, int agent_tid)
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
         uint32_t live = SPIPE_SLOT_LIVE;
-        if (!slot->seen)
-            atomic_compare_exchange_strong(&slot->state, &live, SPIPE_SLOT_ENDED);
+        if (!slot->seen && atomic_compare_exchange_strong(&slot->state, &live, SPIPE_SLOT_ENDED))
+            slot->gone_ns = spipe_clock_monotonic_ns();
     }
 }
 
@@ -254,7 +261,7 @@ static void take_final_name(struct spipe_session *session, struct spipe_slot *sl
 static bool may_release(struct spipe_session *session, struct spipe_slot *slot)
 {
     return atomic_load(&slot->state) == SPIPE_SLOT_ENDED && spipe_ring_peek(&slot->ring) == NULL &&
-           atomic_load(&slot->epoch) % 2 == 0 && spipe_outbox_room(session->outbox) >= SPIPE_OUTBOX_RESERVE / 2;
+           slot->gone_ns <= spipe_perf_drain_reached_ns() && atomic_load(&slot->epoch) % 2 == 0 && spipe_outbox_room(session->outbox) >= SPIPE_OUTBOX_RESERVE / 2;
 }
 
 void spipe_threads_tend(struct spipe_session *session)
@@ -283,7 +290,7 @@ static void look_for_block(struct spipe_session *session, struct spipe_slot *slo
 {
     bool is_suspect = slot->cpu_ns - slot->reported_cpu_ns > 2 * session->period_ns &&
                       atomic_load(&slot->attempted) == slot->reported;
-    if (!spipe_sampler_is_on() || (!is_suspect && !slot->blocks_signal))
+    if (!spipe_sampler_uses_signal() || (!is_suspect && !slot->blocks_signal))
         return;
     bool is_blocked = reads_as_blocked(slot, spipe_signals_current());
     if (is_blocked == slot->blocks_signal)

@@ -9,6 +9,8 @@
 #include "ledger.h"
 #include "marks.h"
 #include "pages.h"
+#include "perf_drain.h"
+#include "perf_rings.h"
 #include "protocol/status.h"
 #include "slice.h"
 #include "stack_ids.h"
@@ -27,6 +29,7 @@
 struct spipe_weave {
     struct spipe_batch cpu;
     struct spipe_batch wall;
+    struct spipe_slice audited;             /* a copied stack on its way to the host */
     uint64_t address[STACK_MAX];
     uint64_t rescan_wait_ns;
     uint64_t rescan_after_ns;
@@ -154,6 +157,12 @@ static enum spipe_walk_end walk_slice(struct spipe_session *session, uint16_t in
     return end == SPIPE_WALK_OUTSIDE_STACK && slice->is_cut ? SPIPE_WALK_TOO_DEEP : end;
 }
 
+/* The mappings are to be read again soon, and know more then. */
+static bool has_to_wait(const struct spipe_session *session, enum spipe_walk_end end)
+{
+    return end == SPIPE_WALK_UNKNOWN_CODE && session->weave->is_postponed && spipe_sampler_is_on();
+}
+
 /* The bounds of a stack that was there before us: the mapping that holds it, up to libc's thread descriptor, which
  * lies at the top. */
 static void learn_stack(struct spipe_slot *slot, uint64_t stack_pointer, uint64_t thread_pointer)
@@ -177,14 +186,16 @@ static void release_slice(const struct spipe_raw_sample *sample)
 }
 
 /* An Audit follows its sample, and that follows its definitions. */
-static void put_audit(struct spipe_session *session, const struct spipe_batch_sample *sample, uint16_t slice)
+static void put_audit(struct spipe_session *session, const struct spipe_batch_sample *sample,
+                      const struct spipe_slice *slice)
 {
     spipe_weave_flush(session);
-    spipe_audit_put(session, sample, spipe_slice_get(slice));
+    spipe_audit_put(session, sample, slice);
 }
 
 static void take_walked(struct spipe_session *session, struct spipe_slot *slot, const struct spipe_raw_sample *sample,
-                        const uint64_t *address, uint32_t depth, enum spipe_walk_end end)
+                        const uint64_t *address, uint32_t depth, enum spipe_walk_end end,
+                        const struct spipe_slice *audited)
 {
     if (session->is_text) {
         spipe_text_dialect_sample(session, slot, sample, address, depth);
@@ -193,8 +204,8 @@ static void take_walked(struct spipe_session *session, struct spipe_slot *slot, 
         struct spipe_batch_sample taken = {slot->thread_id, stack_id, sample->weight, SPIPE_STATE_RUNNING,
                                            spipe_session_time(session, sample->time_ns)};
         spipe_batch_add(&session->weave->cpu, &taken);
-        if (sample->kind == SPIPE_RAW_AUDITED)
-            put_audit(session, &taken, sample->slice);
+        if (audited != NULL)
+            put_audit(session, &taken, audited);
         spipe_wall_note_sample(session, slot, stack_id, address, depth);
     }
     slot->sent += sample->weight;
@@ -208,22 +219,86 @@ static bool take_sample(struct spipe_session *session, struct spipe_slot *slot, 
     weave->is_postponed = false;
     if (sample->stack_unknown) {
         learn_stack(slot, sample->address[1], sample->address[2]);
-        take_walked(session, slot, sample, sample->address, 1, SPIPE_WALK_OUTSIDE_STACK);
+        take_walked(session, slot, sample, sample->address, 1, SPIPE_WALK_OUTSIDE_STACK, NULL);
     } else if (sample->kind == SPIPE_RAW_SLICE) {
         uint32_t depth = 0;
         enum spipe_walk_end end = walk_slice(session, sample->slice, &depth);
-        if (end == SPIPE_WALK_UNKNOWN_CODE && weave->is_postponed && spipe_sampler_is_on()) {
+        if (has_to_wait(session, end)) {
             weave->is_unsettled = true;
             return false;
         }
-        take_walked(session, slot, sample, weave->address, depth, end);
+        take_walked(session, slot, sample, weave->address, depth, end, NULL);
+    } else if (sample->kind == SPIPE_RAW_LAST) {
+        struct spipe_raw_sample last = {.time_ns = sample->time_ns, .weight = spipe_perf_drain_owed(session, slot)};
+        if (last.weight > 0)
+            take_walked(session, slot, &last, sample->address, sample->depth, (enum spipe_walk_end)sample->end, NULL);
     } else {
         if (sample->end == SPIPE_WALK_NEEDS_TABLE)
             (void)supply(session, SPIPE_WALK_NEEDS_TABLE, sample->address[sample->depth - 1]);
-        take_walked(session, slot, sample, sample->address, sample->depth, (enum spipe_walk_end)sample->end);
+        bool is_audited = sample->kind == SPIPE_RAW_AUDITED;
+        take_walked(session, slot, sample, sample->address, sample->depth, (enum spipe_walk_end)sample->end,
+                    is_audited ? spipe_slice_get(sample->slice) : NULL);
     }
     release_slice(sample);
     return true;
+}
+
+/* Makes sure of all that one more sample may need. False when the outbox has no room. */
+static bool make_room(struct spipe_session *session, struct spipe_slot *slot, uint32_t depth)
+{
+    if (spipe_outbox_room(session->outbox) < SPIPE_OUTBOX_RESERVE || session->failure != 0)
+        return false;
+    if (slot->thread_id == 0)
+        spipe_weave_announce_thread(session, slot);
+    if (spipe_intern_is_full(session->intern, depth + STACK_MAX + 2))
+        spipe_weave_checkpoint(session);
+    return true;
+}
+
+static void flush_if_full(struct spipe_session *session)
+{
+    if (spipe_batch_is_full(&session->weave->cpu) || spipe_stack_ids_is_full(session))
+        spipe_weave_flush(session);
+}
+
+/* Is it this sample's turn to be walked again by the host? The slice is one of ours then. */
+static const struct spipe_slice *take_audit(struct spipe_session *session, struct spipe_slot *slot,
+                                            const struct spipe_weave_copy *copy)
+{
+    struct spipe_slice *slice = &session->weave->audited;
+    uint32_t interval = atomic_load(&spipe_handler_shared.audit_interval);
+    if (interval == 0 || ++slot->audit_wait < interval)
+        return NULL;
+    slot->audit_wait = 0;
+    slice->registers = copy->registers;
+    slice->low = copy->registers.value[SPIPE_REGISTER_RSP];
+    slice->len = copy->len < SPIPE_SLICE_BYTES ? copy->len : SPIPE_SLICE_BYTES;
+    slice->is_cut = copy->is_cut;
+    memcpy(slice->bytes, copy->bytes, slice->len);
+    return slice;
+}
+
+enum spipe_weave_result spipe_weave_take_copy(struct spipe_session *session, struct spipe_slot *slot,
+                                              const struct spipe_weave_copy *copy)
+{
+    struct spipe_weave *weave = session->weave;
+    uint64_t low = copy->registers.value[SPIPE_REGISTER_RSP];
+    struct spipe_stack_view view = {low, low + copy->len, copy->bytes};
+    struct spipe_raw_sample sample = {.time_ns = copy->time_ns, .weight = copy->weight};
+    uint32_t depth = 0;
+    if (!make_room(session, slot, 0))
+        return SPIPE_WEAVE_FULL;
+    weave->is_postponed = false;
+    struct spipe_walk_place place = {copy->registers, SPIPE_WALK_KNOWS_ALL, true};
+    enum spipe_walk_end end =
+        spipe_weave_walk(session, &view, &place, weave->address, session->settings.applied.max_depth, &depth);
+    if (has_to_wait(session, end))
+        return SPIPE_WEAVE_LATER;
+    if (end == SPIPE_WALK_OUTSIDE_STACK && copy->is_cut)
+        end = SPIPE_WALK_TOO_DEEP;
+    take_walked(session, slot, &sample, weave->address, depth, end, take_audit(session, slot, copy));
+    flush_if_full(session);
+    return SPIPE_WEAVE_TAKEN;
 }
 
 /* False when the outbox has no room. */
@@ -231,17 +306,14 @@ static bool drain_slot(struct spipe_session *session, struct spipe_slot *slot)
 {
     const struct spipe_raw_sample *sample;
     while ((sample = spipe_ring_peek(&slot->ring)) != NULL) {
-        if (spipe_outbox_room(session->outbox) < SPIPE_OUTBOX_RESERVE || session->failure != 0)
+        if (sample->kind == SPIPE_RAW_LAST && sample->time_ns > spipe_perf_drain_reached_ns())
+            return true;
+        if (!make_room(session, slot, sample->depth))
             return false;
-        if (slot->thread_id == 0)
-            spipe_weave_announce_thread(session, slot);
-        if (spipe_intern_is_full(session->intern, sample->depth + STACK_MAX + 2))
-            spipe_weave_checkpoint(session);
         if (!take_sample(session, slot, sample))
             return true;
         spipe_ring_consume(&slot->ring, sample);
-        if (spipe_batch_is_full(&session->weave->cpu) || spipe_stack_ids_is_full(session))
-            spipe_weave_flush(session);
+        flush_if_full(session);
     }
     return true;
 }
@@ -257,8 +329,9 @@ static void discard_slot(struct spipe_slot *slot)
     }
 }
 
-void spipe_weave_discard(void)
+void spipe_weave_discard(struct spipe_session *session)
 {
+    spipe_perf_drain_discard(session);
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
         if (spipe_slot_is_in_use(slot))
@@ -283,7 +356,8 @@ uint32_t spipe_weave_fill_percent(void)
         if (atomic_load(&slot->state) == SPIPE_SLOT_LIVE && spipe_ring_fill(&slot->ring) > most)
             most = spipe_ring_fill(&slot->ring);
     }
-    return most / (SPIPE_RING_SIZE / 100u);
+    uint32_t ring_percent = spipe_perf_rings_fill_percent();
+    return ring_percent > most / (SPIPE_RING_SIZE / 100u) ? ring_percent : most / (SPIPE_RING_SIZE / 100u);
 }
 
 bool spipe_weave_drain(struct spipe_session *session)
@@ -294,6 +368,9 @@ bool spipe_weave_drain(struct spipe_session *session)
     weave->is_unsettled = false;
     spipe_stack_ids_follow_map(session->stack_ids);
     spipe_stack_ids_announce_gone_images(session);
+    enum spipe_perf_drain_result result = spipe_perf_drain(session, start_ns);
+    weave->is_unsettled = weave->is_unsettled || result == SPIPE_PERF_DRAIN_LATER;
+    has_room = result != SPIPE_PERF_DRAIN_FULL;
     for (uint32_t i = 0; i < spipe_slot_used() && has_room; i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
         if (spipe_slot_is_in_use(slot))
@@ -301,9 +378,13 @@ bool spipe_weave_drain(struct spipe_session *session)
     }
     spipe_weave_flush(session);
     spipe_audit_put_skipped(session);
+    bool was_full = atomic_load(&spipe_handler_shared.pipe_is_full) != 0;
+    if (was_full == has_room)
+        spipe_perf_drain_note_lost(was_full);
     atomic_store(&spipe_handler_shared.pipe_is_full, !has_room);
+    uint64_t reached_ns = spipe_perf_drain_reached_ns();
     if (has_room)
-        session->complete_until = spipe_session_time(session, start_ns);
+        session->complete_until = spipe_session_time(session, start_ns < reached_ns ? start_ns : reached_ns);
     spipe_weave_look_at_images(session, false);
     spipe_images_retire();
     return weave->is_unsettled;

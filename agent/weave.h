@@ -20,6 +20,26 @@ void spipe_weave_free(struct spipe_weave *weave);
 /* Starts anew for a session: nothing that was remembered of an earlier one holds. */
 void spipe_weave_begin(struct spipe_session *session);
 
+/* A sample whose stack was copied: [stack pointer, +len). */
+struct spipe_weave_copy {
+    uint64_t time_ns;
+    uint32_t weight;
+    struct spipe_registers registers;
+    const unsigned char *bytes;
+    uint32_t len;
+    bool is_cut;                /* the stack goes on above what was copied */
+};
+
+enum spipe_weave_result {
+    SPIPE_WEAVE_TAKEN = 0,
+    SPIPE_WEAVE_LATER = 1,      /* its code was loaded after the mappings were last read: once more in a moment */
+    SPIPE_WEAVE_FULL = 2        /* the outbox has no room */
+};
+
+/* Takes such a sample. */
+enum spipe_weave_result spipe_weave_take_copy(struct spipe_session *session, struct spipe_slot *slot,
+                                              const struct spipe_weave_copy *copy);
+
 /* Empties all rings as far as the outbox has room, and flushes. Returns true when a table was missing or the mappings
  * had changed: then look again soon. */
 bool spipe_weave_drain(struct spipe_session *session);
@@ -42,7 +62,7 @@ void spipe_weave_make_room(struct spipe_session *session);
 void spipe_weave_announce_thread(struct spipe_session *session, struct spipe_slot *slot);
 
 /* At the end, when the outbox can take no more: counts what is left in the rings as dropped. */
-void spipe_weave_discard(void);
+void spipe_weave_discard(struct spipe_session *session);
 
 /* Reads the mappings again when a library is being unloaded; or in any case. */
 void spipe_weave_look_at_images(struct spipe_session *session, bool always);

@@ -166,6 +166,13 @@ enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns)
     return SPIPE_MECHANISM_THREAD_CPU_TIMER;
 }
 
+bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns)
+{
+    (void)mechanism;
+    (void)period_ns;
+    return true;
+}
+
 bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int signal_number)
 {
     (void)signal_number;
@@ -184,6 +191,15 @@ void spipe_sampler_stop(void)
 bool spipe_sampler_is_on(void)
 {
     return sampler_fake.is_on;
+}
+
+bool spipe_sampler_uses_signal(void)
+{
+    return sampler_fake.is_on;
+}
+
+void spipe_sampler_tend(void)
+{
 }
 
 bool spipe_sampler_needs_pump(void)

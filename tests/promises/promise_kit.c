@@ -59,7 +59,8 @@ static double least_share(const struct capture_session *session)
 {
     double user_us = (double)session->totals.process_user_us;
     double all_us = user_us + (double)session->totals.process_system_us;
-    return strcmp(session->mechanism, "perf-cpu-clock") == 0 && all_us > 0 ? user_us / all_us : 1;
+    bool is_perf = strcmp(session->mechanism, "perf-ring") == 0 || strcmp(session->mechanism, "perf-cpu-clock") == 0;
+    return is_perf && all_us > 0 ? user_us / all_us : 1;
 }
 
 struct promise_pair promise_check(const char *const *argument, uint32_t cpu_period_us, size_t session_count)

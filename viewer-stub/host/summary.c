@@ -76,7 +76,7 @@ static uint32_t larger(uint32_t a, uint32_t b)
 
 static bool sees_kernel(const char *mechanism)
 {
-    return strcmp(mechanism, "perf-cpu-clock") != 0;
+    return strcmp(mechanism, "perf-ring") != 0 && strcmp(mechanism, "perf-cpu-clock") != 0;
 }
 
 /* The CPU source of a session's settings; NULL when there is none. */

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "perf_drain.h"
+
+#include "clock.h"
+#include "ledger.h"
+#include "pages.h"
+#include "perf_rings.h"
+#include "threads.h"
+#include "weave.h"
+
+#include <string.h>
+
+#define ARENA_SIZE (16u * 1024u * 1024u)
+#define ENTRIES_MAX 16384u
+#define TIDS_SIZE 4096u                 /* a power of two, above SPIPE_SLOT_COUNT */
+#define NO_ENTRY UINT32_MAX
+/* A sample's time is taken a moment before the pump can see it. */
+#define SETTLING_NS UINT64_C(1000000)
+#define ONE_PERIOD 1024                 /* what ended threads are owed is counted in these parts */
+
+/* A sample in the arena, with its stack behind it. */
+struct copied {
+    struct spipe_perf_sample sample;
+    uint32_t next;                      /* of the same slot, or NO_ENTRY */
+    uint32_t stack_len;
+    unsigned char stack[];
+};
+
+static struct {
+    unsigned char *arena;
+    size_t used;
+    struct copied **entry;              /* in the order of time */
+    uint32_t count;
+    uint32_t chained;                   /* so many of them have been given to their slots */
+    uint32_t first[SPIPE_SLOT_COUNT];   /* of each slot's entries, or NO_ENTRY */
+    uint32_t last[SPIPE_SLOT_COUNT];
+    uint16_t tid_slot[TIDS_SIZE];       /* slot index + 1, by tid */
+    uint64_t reached_ns;
+    int64_t owed;                       /* to threads that have ended, in parts, and less than a period */
+    uint64_t lost_seen;
+    struct spipe_perf_drain_losses losses;
+} drain;
+
+/* ------------------------------------------------------------------------------------------------- rings to arena */
+
+static bool has_room(void)
+{
+    return drain.count < ENTRIES_MAX && ARENA_SIZE - drain.used >= sizeof(struct copied) + SPIPE_PERF_SLICE_MAX;
+}
+
+static void copy_sample(const struct spipe_perf_sample *sample)
+{
+    struct copied *copied = (struct copied *)(void *)(drain.arena + drain.used);
+    copied->sample = *sample;
+    copied->next = NO_ENTRY;
+    copied->stack_len = spipe_perf_rings_take(copied->stack, SPIPE_PERF_SLICE_MAX);
+    drain.used += (sizeof *copied + copied->stack_len + 7u) & ~(size_t)7u;
+    drain.entry[drain.count++] = copied;
+}
+
+/* Returns true when all that came before that time has left the rings. */
+static bool gather(uint64_t until_ns)
+{
+    struct spipe_perf_sample sample;
+    spipe_perf_rings_snapshot();
+    while (has_room()) {
+        if (!spipe_perf_rings_peek(until_ns, &sample))
+            return true;
+        copy_sample(&sample);
+    }
+    return false;
+}
+
+void spipe_perf_drain_relieve(void)
+{
+    if (drain.arena != NULL)
+        (void)gather(spipe_clock_monotonic_ns() - SETTLING_NS);
+}
+
+/* ------------------------------------------------------------------------------------------------- arena to slots */
+
+static uint32_t place_of(int32_t tid)
+{
+    return (uint32_t)tid * UINT32_C(0x9e3779b1) / (UINT32_MAX / TIDS_SIZE + 1u);
+}
+
+static void remember_tid(const struct spipe_slot *slot)
+{
+    uint32_t place = place_of(slot->tid);
+    while (drain.tid_slot[place] != 0)
+        place = (place + 1) % TIDS_SIZE;
+    drain.tid_slot[place] = (uint16_t)(slot->index + 1);
+}
+
+/* Living threads are found before dead ones of the same number. */
+static void index_tids(void)
+{
+    memset(drain.tid_slot, 0, sizeof drain.tid_slot);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+            const struct spipe_slot *slot = spipe_slot_get(i);
+            uint32_t state = atomic_load(&slot->state);
+            if (pass == 0 ? state == SPIPE_SLOT_LIVE : state > SPIPE_SLOT_LIVE)
+                remember_tid(slot);
+        }
+    }
+}
+
+static struct spipe_slot *find_slot(int32_t tid)
+{
+    for (uint32_t place = place_of(tid); drain.tid_slot[place] != 0; place = (place + 1) % TIDS_SIZE) {
+        struct spipe_slot *slot = spipe_slot_get(drain.tid_slot[place] - 1u);
+        if (slot->tid == tid)
+            return slot;
+    }
+    return NULL;
+}
+
+static uint32_t weight_of(const struct spipe_session *session, const struct copied *copied)
+{
+    uint64_t periods = (copied->sample.period_ns + session->period_ns / 2) / session->period_ns;
+    return periods == 0 ? 1 : (uint32_t)periods;
+}
+
+static void append(const struct spipe_session *session, struct spipe_slot *slot, uint32_t index)
+{
+    struct copied *copied = drain.entry[index];
+    uint32_t weight = weight_of(session, copied);
+    if (drain.first[slot->index] == NO_ENTRY)
+        drain.first[slot->index] = index;
+    else
+        drain.entry[drain.last[slot->index]]->next = index;
+    drain.last[slot->index] = index;
+    slot->ring_cpus |= (uint16_t)(1u << copied->sample.ring);
+    slot->ring_periods += weight;
+    atomic_fetch_add(&slot->attempted, weight);
+}
+
+/* False when a thread is about to get its slot: a moment later it will be known. */
+static bool chain_all(struct spipe_session *session)
+{
+    if (drain.chained == drain.count)
+        return true;
+    index_tids();
+    for (; drain.chained < drain.count; drain.chained++) {
+        const struct copied *copied = drain.entry[drain.chained];
+        struct spipe_slot *slot = find_slot(copied->sample.tid);
+        if (slot == NULL) {
+            if (spipe_threads_any_claimed())
+                return false;
+            slot = spipe_threads_adopt(copied->sample.tid);
+            if (slot != NULL)
+                remember_tid(slot);
+        }
+        if (slot != NULL)
+            append(session, slot, drain.chained);
+        else
+            drain.losses.no_slot += weight_of(session, copied);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------- slots to weave */
+
+/* The first period of a thread on each CPU begins when it does, so that of each the last part leaves no sample. What
+ * is owed for that is what the thread's CPU time is worth beyond its samples, by the share of the program's own code
+ * in all CPU time. More than a period for each CPU that it was seen on is not for that reason. */
+static uint32_t settle_end(struct spipe_session *session, struct spipe_slot *slot)
+{
+    if (slot->is_settled)
+        return 0;
+    slot->is_settled = true;
+    uint64_t cpu_ns = atomic_load(&slot->final_cpu_ns) - atomic_load(&slot->first_ns);
+    int64_t worth = (int64_t)(cpu_ns / 1000u * spipe_ledger_user_share(session) / (session->period_ns / 1000u));
+    int64_t limit = (slot->ring_cpus == 0 ? 1 : __builtin_popcount(slot->ring_cpus)) * ONE_PERIOD;
+    int64_t owed = worth - (int64_t)slot->ring_periods * ONE_PERIOD;
+    drain.owed += owed > limit ? limit : owed < -limit ? -limit : owed;
+    if (drain.owed < ONE_PERIOD)
+        return 0;
+    uint32_t periods = (uint32_t)(drain.owed / ONE_PERIOD);
+    drain.owed %= ONE_PERIOD;
+    atomic_fetch_add(&slot->attempted, periods);
+    return periods;
+}
+
+uint32_t spipe_perf_drain_owed(struct spipe_session *session, struct spipe_slot *slot)
+{
+    return settle_end(session, slot);
+}
+
+static bool has_ended(struct spipe_slot *slot)
+{
+    const struct spipe_raw_sample *last = spipe_ring_peek(&slot->ring);
+    return last != NULL && last->kind == SPIPE_RAW_LAST;
+}
+
+/* `has_all`: nothing of before is in the rings any more. Then what an ended thread is owed can go where it was seen. */
+static enum spipe_perf_drain_result hand_on_slot(struct spipe_session *session, struct spipe_slot *slot, bool has_all)
+{
+    while (drain.first[slot->index] != NO_ENTRY) {
+        struct copied *copied = drain.entry[drain.first[slot->index]];
+        if (has_all && has_ended(slot))
+            copied->sample.period_ns += settle_end(session, slot) * session->period_ns;
+        struct spipe_weave_copy copy = {
+            copied->sample.time_ns, weight_of(session, copied), copied->sample.registers,
+            copied->stack, copied->stack_len, copied->stack_len == copied->sample.slice_len};
+        switch (spipe_weave_take_copy(session, slot, &copy)) {
+        case SPIPE_WEAVE_LATER: return SPIPE_PERF_DRAIN_LATER;
+        case SPIPE_WEAVE_FULL: return SPIPE_PERF_DRAIN_FULL;
+        case SPIPE_WEAVE_TAKEN: break;
+        }
+        drain.first[slot->index] = copied->next;
+    }
+    return SPIPE_PERF_DRAINED;
+}
+
+static enum spipe_perf_drain_result hand_on_all(struct spipe_session *session, bool has_all)
+{
+    enum spipe_perf_drain_result result = SPIPE_PERF_DRAINED;
+    for (uint32_t i = 0; i < spipe_slot_used() && result != SPIPE_PERF_DRAIN_FULL; i++) {
+        enum spipe_perf_drain_result one = hand_on_slot(session, spipe_slot_get(i), has_all);
+        result = one == SPIPE_PERF_DRAINED ? result : one;
+    }
+    return result;
+}
+
+static void empty_arena(void)
+{
+    drain.used = 0;
+    drain.count = 0;
+    drain.chained = 0;
+}
+
+enum spipe_perf_drain_result spipe_perf_drain(struct spipe_session *session, uint64_t now_ns)
+{
+    if (drain.arena == NULL)
+        return SPIPE_PERF_DRAINED;
+    uint64_t until_ns = spipe_sampler_is_on() ? now_ns - SETTLING_NS : UINT64_MAX;
+    bool has_all;
+    do {
+        has_all = gather(until_ns);
+        bool is_chained = chain_all(session);
+        enum spipe_perf_drain_result result = hand_on_all(session, has_all);
+        if (result != SPIPE_PERF_DRAINED)
+            return result;
+        if (!is_chained)
+            return SPIPE_PERF_DRAIN_LATER;
+        empty_arena();
+    } while (!has_all);
+    drain.reached_ns = until_ns;
+    return SPIPE_PERF_DRAINED;
+}
+
+uint64_t spipe_perf_drain_reached_ns(void)
+{
+    return drain.arena == NULL ? UINT64_MAX : drain.reached_ns;
+}
+
+/* ---------------------------------------------------------------------------------------------------- what is lost */
+
+void spipe_perf_drain_note_lost(bool is_pipe_full)
+{
+    if (drain.arena == NULL)
+        return;
+    uint64_t lost = spipe_perf_rings_lost();
+    *(is_pipe_full ? &drain.losses.pipe_full : &drain.losses.ring_full) += lost - drain.lost_seen;
+    drain.lost_seen = lost;
+}
+
+struct spipe_perf_drain_losses spipe_perf_drain_losses(void)
+{
+    struct spipe_perf_drain_losses losses = drain.losses;
+    losses.no_slot += drain.arena == NULL ? 0 : spipe_perf_rings_throttled();
+    return losses;
+}
+
+static void discard_slot(struct spipe_session *session, struct spipe_slot *slot)
+{
+    while (drain.first[slot->index] != NO_ENTRY) {
+        const struct copied *copied = drain.entry[drain.first[slot->index]];
+        atomic_fetch_add(&slot->dropped_pipe_full, weight_of(session, copied));
+        drain.first[slot->index] = copied->next;
+    }
+}
+
+void spipe_perf_drain_discard(struct spipe_session *session)
+{
+    bool has_all = drain.arena == NULL;
+    while (!has_all) {
+        has_all = gather(UINT64_MAX);
+        (void)chain_all(session);
+        for (; drain.chained < drain.count; drain.chained++)
+            drain.losses.no_slot += weight_of(session, drain.entry[drain.chained]);
+        for (uint32_t i = 0; i < spipe_slot_used(); i++)
+            discard_slot(session, spipe_slot_get(i));
+        empty_arena();
+    }
+}
+
+bool spipe_perf_drain_begin(void)
+{
+    if (drain.arena != NULL)
+        return true;
+    drain.arena = spipe_pages_new(ARENA_SIZE);
+    drain.entry = spipe_pages_new(ENTRIES_MAX * sizeof drain.entry[0]);
+    if (drain.arena == NULL || drain.entry == NULL) {
+        spipe_perf_drain_end();
+        return false;
+    }
+    memset(drain.first, 0xff, sizeof drain.first);
+    memset(&drain.losses, 0, sizeof drain.losses);
+    empty_arena();
+    drain.reached_ns = 0;
+    drain.owed = 0;
+    drain.lost_seen = spipe_perf_rings_lost();
+    return true;
+}
+
+void spipe_perf_drain_end(void)
+{
+    spipe_pages_free(drain.arena, ARENA_SIZE);
+    spipe_pages_free(drain.entry, ENTRIES_MAX * sizeof drain.entry[0]);
+    drain.arena = NULL;
+    drain.entry = NULL;
+}
+
+void spipe_perf_drain_fork(void)
+{
+    memset(&drain, 0, sizeof drain);
+}
