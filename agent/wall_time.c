@@ -18,20 +18,29 @@ static void give(struct spipe_wall_time *time, unsigned state, uint64_t periods,
     time->owed_ns[state] -= (int64_t)(periods * period_ns);
 }
 
+/* All but a few of many at once; a state that has got too much before has to wait for the others. */
+static uint64_t give_most(struct spipe_wall_time *time, uint64_t count, uint64_t period_ns)
+{
+    uint64_t left = count;
+    for (unsigned state = 0; state < SPIPE_WALL_STATES; state++) {
+        uint64_t due = time->owed_ns[state] > 0 ? (uint64_t)time->owed_ns[state] / period_ns : 0;
+        uint64_t periods = due > SPIPE_WALL_STATES ? due - SPIPE_WALL_STATES : 0;
+        if (periods > left)
+            periods = left;
+        give(time, state, periods, period_ns);
+        left -= periods;
+    }
+    return left;
+}
+
 void spipe_wall_time_add(struct spipe_wall_time *time, uint64_t period_ns, const int64_t *passed_ns)
 {
     for (unsigned state = 0; state < SPIPE_WALL_STATES; state++) {
         time->owed_ns[state] += passed_ns[state];
         time->carry_ns += (uint64_t)passed_ns[state];
     }
-    uint64_t left = time->carry_ns / period_ns;
+    uint64_t left = give_most(time, time->carry_ns / period_ns, period_ns);
     time->carry_ns %= period_ns;
-    for (unsigned state = 0; state < SPIPE_WALL_STATES; state++) {
-        uint64_t due = time->owed_ns[state] > 0 ? (uint64_t)time->owed_ns[state] / period_ns : 0;
-        uint64_t periods = due < left ? due : left;
-        give(time, state, periods, period_ns);
-        left -= periods;
-    }
     for (; left > 0; left--)
         give(time, most_owed(time), 1, period_ns);
 }

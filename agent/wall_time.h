@@ -3,7 +3,7 @@
  * Elapsed time into whole periods, by state.
  *
  * All that passes becomes periods, and what is below one is carried. Which state a period is given to follows from what
- * has passed in each: none is ever a whole period ahead of its due or behind it for long, and the sum is exact.
+ * has passed in each: none is ever a period ahead of its due or two behind it, and the sum is exact.
  */
 #ifndef SPIPE_AGENT_WALL_TIME_H
 #define SPIPE_AGENT_WALL_TIME_H

@@ -10,7 +10,7 @@ function(spipe_add_agent_test name)
   target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
 endfunction()
 
-set(flow_doubles pipe_memory.c clock_fake.c sampler_fake.c agent_stream.c)
+set(flow_doubles pipe_memory.c clock_fake.c sampler_fake.c waiting_fake.c agent_stream.c)
 
 spipe_add_agent_test(test_handler)
 spipe_add_agent_test(test_backoff)
@@ -33,6 +33,8 @@ spipe_add_agent_test(test_ledger ${flow_doubles})
 spipe_add_agent_test(test_handshake pipe_memory.c clock_fake.c agent_stream.c)
 spipe_add_agent_test(test_flow_session flow_kit.c ${flow_doubles})
 spipe_add_agent_test(test_flow_audit flow_kit.c ${flow_doubles})
+spipe_add_agent_test(test_wall_time)
+spipe_add_agent_test(test_flow_wall flow_kit.c ${flow_doubles})
 spipe_add_agent_test(test_text_dialect flow_kit.c json_lines.c ${flow_doubles})
 
 # With the real agent in a program of its own, which a sanitized agent could not be loaded into.

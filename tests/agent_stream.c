@@ -17,7 +17,10 @@
 
 /* By id, since the last Checkpoint: what agent_stream_read() needs while it reads. */
 static uint32_t stack_depth[IDS_MAX];
-static uint32_t frame_stand_in[IDS_MAX];        /* plus one; 0: a real place */
+static uint32_t stack_frame[IDS_MAX];
+static uint32_t stack_stand_in[IDS_MAX];        /* of the outermost frame, plus one; 0: it is a real place */
+static uint32_t frame_stand_in[IDS_MAX];
+static uint32_t frame_offset[IDS_MAX];
 
 static void keep_text(char *to, const char *text)
 {
@@ -75,6 +78,7 @@ static void read_frames(struct agent_stream *stream, const struct spipe_frames *
     for (size_t i = 0; i < frames->count; i++) {
         assert_true(frames->image_id[i] <= stream->images);
         frame_stand_in[++stream->frames] = frames->image_id[i] == 0 ? frames->offset[i] + 1 : 0;
+        frame_offset[stream->frames] = frames->offset[i];
     }
 }
 
@@ -88,15 +92,53 @@ static void read_stacks(struct agent_stream *stream, const struct spipe_stacks *
         assert_true(back < stack_id);
         assert_in_range(frame_id, 1, stream->frames);
         stack_depth[stack_id] = back == 0 ? 1 : stack_depth[stack_id - back] + 1;
+        stack_frame[stack_id] = frame_id;
+        stack_stand_in[stack_id] = back == 0 ? frame_stand_in[frame_id] : stack_stand_in[stack_id - back];
         if (back == 0 && frame_stand_in[frame_id] != 0 && frame_stand_in[frame_id] <= 16)
             stream->stand_in[frame_stand_in[frame_id] - 1]++;
     }
 }
 
+static void read_wall_sample(struct agent_stream_wall *wall, uint32_t stack_id, uint32_t weight, uint32_t state)
+{
+    assert_in_range(state, 0, AGENT_STREAM_STATES - 1);
+    assert_in_range(weight, 1, UINT32_MAX);
+    wall->samples++;
+    wall->weight[state] += weight;
+    if (stack_stand_in[stack_id] == SPIPE_STAND_IN_NOT_SEEN + 1)
+        wall->not_seen[state] += weight;
+    wall->leaf_offset[state] = frame_offset[stack_frame[stack_id]];
+    wall->depth[state] = stack_depth[stack_id];
+}
+
+/* Of a thread the times never go backwards, within a message and from one to the next. */
+static void read_wall_samples(struct agent_stream *stream, const struct spipe_samples *samples)
+{
+    size_t at = 0;
+    for (size_t run = 0; run < samples->run_count; run++) {
+        struct agent_stream_wall *wall = &find_thread(stream, samples->run_thread_id[run])->wall;
+        uint64_t time = samples->start_time;
+        for (uint32_t i = 0; i < samples->run_length[run]; i++, at++) {
+            time += samples->time_delta[at];
+            assert_true(time >= wall->last_time);
+            assert_in_range(samples->stack_id[at], 1, stream->stacks);
+            read_wall_sample(wall, samples->stack_id[at], samples->weight == NULL ? 1 : samples->weight[at],
+                             samples->state == NULL ? 0 : samples->state[at]);
+            wall->last_time = time;
+        }
+    }
+    assert_int_equal(at, samples->sample_count);
+}
+
 static void read_samples(struct agent_stream *stream, const struct spipe_samples *samples)
 {
     size_t at = 0;
+    if (samples->source_id == 2) {
+        read_wall_samples(stream, samples);
+        return;
+    }
     assert_int_equal(samples->source_id, 1);
+    assert_null(samples->state);
     for (size_t run = 0; run < samples->run_count; run++) {
         struct agent_stream_thread *thread = find_thread(stream, samples->run_thread_id[run]);
         stream->last_time = samples->start_time;
@@ -121,6 +163,22 @@ static uint64_t drops_of(const struct spipe_thread_ledger *entry)
            entry->dropped_in_agent + entry->dropped_blocked + entry->dropped_other;
 }
 
+static uint64_t wall_weight(const struct agent_stream_wall *wall)
+{
+    uint64_t sum = 0;
+    for (unsigned state = 0; state < AGENT_STREAM_STATES; state++)
+        sum += wall->weight[state];
+    return sum;
+}
+
+/* At its place in the stream an account agrees with the samples before it. */
+static void read_wall_account(struct agent_stream_wall *wall, const struct spipe_thread_ledger *entry)
+{
+    assert_int_equal(entry->sent, wall_weight(wall));
+    assert_int_equal(entry->cpu_us, 0);
+    wall->ledger = *entry;
+}
+
 static void read_ledger(struct agent_stream *stream, const struct spipe_ledger *ledger)
 {
     assert_true(ledger->time >= stream->ledger.time);
@@ -130,6 +188,8 @@ static void read_ledger(struct agent_stream *stream, const struct spipe_ledger *
         assert_int_equal(entry->attempted, entry->sent + entry->pending + drops_of(entry));
         if (entry->thread_id == 0)
             stream->unknown = *entry;
+        else if (entry->source_id == 2)
+            read_wall_account(&find_thread(stream, entry->thread_id)->wall, entry);
         else
             find_thread(stream, entry->thread_id)->ledger = *entry;
     }
@@ -306,5 +366,7 @@ void agent_stream_assert_closed(const struct agent_stream *stream)
         const struct agent_stream_thread *thread = &stream->thread[i];
         assert_int_equal(thread->ledger.pending, 0);
         assert_int_equal(thread->ledger.sent, thread->weight);
+        assert_int_equal(thread->wall.ledger.pending, 0);
+        assert_int_equal(thread->wall.ledger.sent, wall_weight(&thread->wall));
     }
 }

@@ -8,11 +8,25 @@
 
 #include "protocol/record.h"
 
-#define AGENT_STREAM_THREADS 64u
+#define AGENT_STREAM_THREADS 512u
 #define AGENT_STREAM_RESULTS 64u
 #define AGENT_STREAM_TEXT 256u
 
-/* A thread of the stream: since the last Checkpoint its id, in all its samples and last account. */
+#define AGENT_STREAM_STATES 3u
+
+/* What the wall clock says of a thread; arrays are by enum spipe_state. */
+struct agent_stream_wall {
+    uint64_t samples;
+    uint64_t weight[AGENT_STREAM_STATES];
+    uint64_t not_seen[AGENT_STREAM_STATES];     /* the part of it below a stand-in that says so */
+    uint32_t leaf_offset[AGENT_STREAM_STATES];  /* of the last sample's innermost frame */
+    uint32_t depth[AGENT_STREAM_STATES];        /* of the last sample's stack */
+    uint64_t last_time;
+    struct spipe_thread_ledger ledger;
+};
+
+/* A thread of the stream: since the last Checkpoint its id, in all its CPU samples and last account, and the wall
+ * clock's. */
 struct agent_stream_thread {
     uint32_t thread_id;
     uint32_t tid;
@@ -20,6 +34,7 @@ struct agent_stream_thread {
     uint64_t samples;
     uint64_t weight;
     struct spipe_thread_ledger ledger;
+    struct agent_stream_wall wall;
 };
 
 struct agent_stream {
@@ -29,7 +44,7 @@ struct agent_stream {
     uint32_t strings;
     uint32_t images;
     uint32_t threads;
-    uint64_t samples;                   /* in all */
+    uint64_t samples;                   /* in all, of the CPU source */
     uint64_t weight;
     struct agent_stream_thread thread[AGENT_STREAM_THREADS];    /* by tid, in order of appearance */
     size_t thread_count;

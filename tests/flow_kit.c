@@ -28,6 +28,7 @@ int flow_set_up(void **state)
     (void)state;
     clock_fake_reset();
     sampler_fake_reset();
+    waiting_fake_reset();
     memset(&spipe_control.environment, 0, sizeof spipe_control.environment);
     strcpy(spipe_control.environment.endpoint, "unix:/tmp/nobody-listens");
     atomic_store(&spipe_control.requests, 0);
@@ -107,6 +108,13 @@ void flow_begin(void)
 void flow_begin_plainly(void)
 {
     flow_send_configuration((struct spipe_configuration){.cpu_period_us = 10000, .buffer_kib = 1024});
+    flow_begin();
+}
+
+void flow_begin_with_wall_clock(void)
+{
+    flow_send_configuration(
+        (struct spipe_configuration){.cpu_period_us = 10000, .wall_period_us = 20000, .buffer_kib = 1024});
     flow_begin();
 }
 

@@ -11,6 +11,7 @@
 #include "clock_fake.h"
 #include "pipe_memory.h"
 #include "sampler_fake.h"
+#include "waiting_fake.h"
 
 extern struct spipe_pipe flow_pipe;         /* the agent's end */
 extern struct spipe_session *flow_session;  /* while it runs */
@@ -29,6 +30,9 @@ void flow_begin(void);
 
 /* flow_send_configuration() and flow_begin(), with the smallest outbox and 10 ms periods. */
 void flow_begin_plainly(void);
+
+/* The same with a wall clock of 20 ms. */
+void flow_begin_with_wall_clock(void);
 
 /* One round of the pump. False when the session is over. */
 bool flow_round(void);
