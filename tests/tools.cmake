@@ -6,7 +6,7 @@ if(NOT TARGET stackpipe-command)
 endif()
 
 foreach(module options numbers plain_text help environment elf_check launch recorder tally doctor socket_list private_folder
-    out_file progress dump losses report_text report_tree agent_file)
+    out_file progress dump losses record_processes report_text report_tree agent_file)
   spipe_add_test(test_${module} test_${module}.c tool_files.c LIBRARIES stackpipe-command)
 endforeach()
 foreach(name options program_file socket_list text views)

@@ -70,6 +70,9 @@ static int write_text(const struct spipe_options *options, const struct spipe_su
     spipe_report_write_header(summary, store, stdout);
     spipe_report_write_functions(summary, stdout);
     int status = spipe_options_has(options, "tree") ? write_tree(store, naming) : 0;
+    if (spipe_options_has(options, "processes")) {
+        spipe_report_write_processes(summary, stdout);
+    }
     if (spipe_options_has(options, "threads")) {
         spipe_report_write_threads(summary, stdout);
     }

@@ -4,6 +4,7 @@
 #include "complain.h"
 #include "losses.h"
 #include "plain_text.h"
+#include "record_processes.h"
 
 #include "viewer-stub/host/capture.h"
 #include "viewer-stub/host/summary.h"
@@ -107,6 +108,7 @@ static void write_about_file(const struct spipe_recorder *recorder)
         spipe_summary_init(store, NULL, &end, 1, &summary) == 0) {
         say_what_is_in(&summary, recorder);
         say_how_good_it_is(&summary, summary.cut && recorder->status == 0);
+        spipe_record_processes_write(&summary.processes);
         spipe_complain("look at it with: stackpipe report %s", recorder->path);
         spipe_summary_done(&summary);
     }
@@ -118,11 +120,15 @@ void spipe_record_summary_write(const struct spipe_recording *recording, const s
     if (recorder->is_regular) {
         write_about_file(recorder);
     } else {
-        spipe_complain("%" PRIu64 " samples went to %s, %" PRIu64 " were lost", recording->tally.samples,
-                       recorder->path, recording->tally.lost);
+        spipe_complain("%" PRIu64 " samples went to %s, %" PRIu64 " were lost", spipe_recording_samples(recording),
+                       recorder->path, spipe_recording_lost(recording));
     }
     if (recording->unmet_text[0] != '\0') {
         spipe_complain("not quite as asked: %s", recording->unmet_text);
+    }
+    if (recording->followed.failed > 0) {
+        spipe_complain("%" PRIu32 " sessions of children could not be kept whole: %s", recording->followed.failed,
+                       recording->followed.text);
     }
     if (recording->turned_away > 0) {
         spipe_complain("%" PRIu32

@@ -21,7 +21,9 @@ static void write_program(const struct spipe_summary *summary, const struct spip
     spipe_plain_text_write(program, stream);
     fprintf(stream, ", process %" PRIu32 ", %s", session.hello.pid,
             spipe_plain_text_duration(summary->duration_ns, duration));
-    if (summary->sessions > 1) {
+    if (summary->processes.count > 1) {
+        fprintf(stream, " and %zu followed processes", summary->processes.count - 1);
+    } else if (summary->sessions > 1) {
         fprintf(stream, ", %" PRIu32 " sessions", summary->sessions);
     }
     fprintf(stream, "; end: %s\n", summary->end_reason);
@@ -62,6 +64,15 @@ static void write_quality(const struct spipe_summary *summary, FILE *stream)
         fprintf(stream, "not seen: %s, %s (%.1f %% of the CPU time)\n", summary->gap[i].name,
                 spipe_plain_text_duration(summary->gap[i].cpu_ns, cpu),
                 spipe_plain_text_percent(summary->gap[i].cpu_ns, summary->process_cpu_ns));
+    }
+    for (size_t i = 0; i < summary->processes.unprofiled_count; i++) {
+        const struct spipe_unprofiled *unprofiled = &summary->processes.unprofiled[i];
+        fputs("not profiled: ", stream);
+        spipe_plain_text_write(unprofiled->text, stream);
+        if (unprofiled->count > 1) {
+            fprintf(stream, ", %" PRIu32 " times", unprofiled->count);
+        }
+        fputc('\n', stream);
     }
     if (summary->records_refused > 0) {
         fprintf(stream, "%" PRIu64 " records could not be used\n", summary->records_refused);
@@ -118,6 +129,24 @@ void spipe_report_write_threads(const struct spipe_summary *summary, FILE *strea
         fprintf(stream, "%8" PRIu32 " %10" PRIu64 " %12.1f %12.1f  ", thread->tid, thread->samples,
                 spipe_report_columns_ms(thread->weight_ns), spipe_report_columns_ms(thread->cpu_ns));
         spipe_plain_text_write(thread->name, stream);
+        fputc('\n', stream);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------
+ * processes */
+
+void spipe_report_write_processes(const struct spipe_summary *summary, FILE *stream)
+{
+    fprintf(stream, "\n%8s %8s %10s %12s %12s  %s\n", "pid", "parent", "samples", "weight ms", "CPU ms", "program");
+    for (size_t i = 0; i < summary->processes.count; i++) {
+        const struct spipe_process *process = &summary->processes.process[i];
+        const struct spipe_process *parent =
+            process->parent == SPIPE_STORE_NONE ? NULL : &summary->processes.process[process->parent];
+        fprintf(stream, "%8" PRIu32 " %8" PRIu32 " %10" PRIu64 " %12.1f %12.1f  ", process->pid,
+                parent != NULL ? parent->pid : process->parent_pid, process->samples, to_ms(process->weight_ns),
+                to_ms(process->cpu_ns));
+        spipe_plain_text_write(process->executable, stream);
         fputc('\n', stream);
     }
 }

@@ -19,6 +19,9 @@ void spipe_report_write_functions(const struct spipe_summary *summary, FILE *str
 
 void spipe_report_write_threads(const struct spipe_summary *summary, FILE *stream);
 
+/* The program and its followed children, a line each. */
+void spipe_report_write_processes(const struct spipe_summary *summary, FILE *stream);
+
 /* The account of all samples. */
 void spipe_report_write_ledger(const struct spipe_summary *summary, FILE *stream);
 

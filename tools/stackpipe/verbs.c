@@ -75,6 +75,7 @@ static const struct spipe_option_row report_options[] = {
      "Which clock is shown of a capture that was recorded with --clock wall; wall when not given. Then running, waiting "
      "for a CPU and waiting for something else stand apart in every table, and there is a tree for each."},
     {"tree", 0, NULL, SPIPE_COMPLETE_NOTHING, "Shows the call tree too, without the parts below half a percent."},
+    {"processes", 0, NULL, SPIPE_COMPLETE_NOTHING, "Lists the program and the children that were followed too."},
     {"threads", 0, NULL, SPIPE_COMPLETE_NOTHING, "Lists the threads too."},
     {"ledger", 0, NULL, SPIPE_COMPLETE_NOTHING, "Shows the account of all samples too, sent and lost, by cause."},
     {"audit", 0, NULL, SPIPE_COMPLETE_NOTHING,

@@ -18,7 +18,7 @@ static const struct spipe_store_limits default_limits = {
     .strings = 4u << 20,
     .methods = 4u << 20,
     .markers = 64u << 20,
-    .sessions = 4u << 10,
+    .sessions = 16u << 10,
     .memory_bytes = (uint64_t)8 << 30,
 };
 

@@ -2,8 +2,8 @@
 /*
  * All that one capture says, as columns that only grow.
  *
- * The store is fed with the records of one process, in their order: one session after another (a program that executes
- * another one goes on in a new session), each with any number of Checkpoints. The ids of the wire are mapped to indexes
+ * The store is fed with records in their order: one session after another, of one process (a program that executes
+ * another one goes on in a new session) or of several (followed children), each with any number of Checkpoints. The ids of the wire are mapped to indexes
  * that hold for the whole store and count from 0; places are told apart by what they are, not by their id, so that a
  * Checkpoint or another session never doubles an image, a frame or a stack node. Numbers from the wire are not trusted:
  * a record that names what was not defined is refused as a whole, counted, and the next one is taken.
@@ -43,7 +43,7 @@ struct spipe_store_limits {
     uint32_t strings;      /* 4 Mi */
     uint32_t methods;      /* 4 Mi */
     uint32_t markers;      /* 64 Mi */
-    uint32_t sessions;     /* 4 Ki */
+    uint32_t sessions;     /* 16 Ki */
     uint64_t memory_bytes; /* all of it: 8 GiB */
 };
 

@@ -159,18 +159,19 @@ static void add_sessions(const struct spipe_store *store, struct spipe_summary *
     }
 }
 
+/* A capture that ends within a session is cut; when that session is a child's, the program's may still be whole. */
 static void note_end(const struct spipe_store *store, const struct spipe_capture_end *end,
                      struct spipe_summary *summary)
 {
     struct spipe_store_session session = {0};
-    if (summary->sessions > 0) {
-        spipe_store_get_session(store, summary->sessions - 1, &session);
+    if (summary->processes.count > 0) {
+        spipe_store_get_session(store, summary->processes.process[0].last_session, &session);
     }
     summary->cut = !session.has_goodbye;
     summary->end_reason = session.has_goodbye ? spipe_goodbye_reason_name(session.goodbye.reason) : "cut";
     if (end != NULL && end->reason == SPIPE_CAPTURE_DAMAGED) {
         summary->end_reason = "damaged";
-    } else if (end != NULL && end->reason == SPIPE_CAPTURE_CUT) {
+    } else if (end != NULL && end->reason == SPIPE_CAPTURE_CUT && summary->processes.count < 2) {
         summary->end_reason = "cut";
         summary->cut = true;
     }
@@ -317,8 +318,9 @@ int spipe_summary_init(const struct spipe_store *store, const struct spipe_namin
     summary.records_refused = counts.refused + counts.over_limit;
     name_drops(&summary);
     add_sessions(store, &summary);
+    int status = spipe_processes_init(store, &summary.processes);
     note_end(store, end, &summary);
-    int status = add_threads(store, &summary);
+    status = status != 0 ? status : add_threads(store, &summary);
     status = status != 0 ? status : add_lost_sessions(store, &summary);
     status = status != 0 ? status : spipe_wall_summary_init(store, naming, top, &summary.wall);
     status = status != 0 ? status : spipe_fold_init(store, NULL, false, &fold);
@@ -341,6 +343,7 @@ void spipe_summary_done(struct spipe_summary *summary)
     free(summary->thread);
     free(summary->function);
     free(summary->names);
+    spipe_processes_done(&summary->processes);
     *summary = (struct spipe_summary){0};
 }
 

@@ -10,6 +10,7 @@
 #include "calltree.h"
 #include "capture.h"
 #include "host_api.h"
+#include "processes.h"
 #include "store.h"
 #include "wall_summary.h"
 
@@ -92,6 +93,8 @@ struct spipe_summary {
     struct spipe_summary_gap gap[4];
     size_t gap_count;
 
+    struct spipe_processes processes; /* the program and its followed children */
+
     struct spipe_wall_summary wall;
 
     uint64_t samples_all;   /* of all sources */
@@ -99,8 +102,8 @@ struct spipe_summary {
     uint64_t bytes_definitions;
     uint64_t bytes_other;
 
-    const char *end_reason;   /* why the last session ended, such as "target exits"; "cut", "damaged" */
-    bool cut;                 /* no Goodbye at the end */
+    const char *end_reason;   /* why the program's last session ended, such as "target exits"; "cut", "damaged" */
+    bool cut;                 /* no Goodbye at its end */
     uint64_t records_refused; /* by the store */
     char *names;              /* the texts that the summary owns */
     /* NULL, or what the owner of the summary has put here to be written with it: see audit.h. Borrowed. */

@@ -21,13 +21,13 @@ static void write_totals(struct spipe_json *json, const struct spipe_summary *su
     spipe_json_member_unsigned(json, "sessions", summary->sessions);
 }
 
-static void write_program(struct spipe_json *json, const struct spipe_store *store)
+static void write_program(struct spipe_json *json, const struct spipe_summary *summary, const struct spipe_store *store)
 {
     struct spipe_store_session session;
-    if (spipe_store_session_count(store) == 0) {
+    if (summary->processes.count == 0) {
         return;
     }
-    spipe_store_get_session(store, spipe_store_session_count(store) - 1, &session);
+    spipe_store_get_session(store, summary->processes.process[0].last_session, &session);
     spipe_json_key(json, "program");
     spipe_json_begin_object(json);
     spipe_json_member_text(json, "executable", session.hello.executable);
@@ -151,6 +151,42 @@ static void write_gaps(struct spipe_json *json, const struct spipe_summary *summ
     spipe_json_end_array(json);
 }
 
+static void write_processes(struct spipe_json *json, const struct spipe_summary *summary)
+{
+    spipe_json_key(json, "processes");
+    spipe_json_begin_array(json);
+    for (size_t i = 0; i < summary->processes.count; i++) {
+        const struct spipe_process *process = &summary->processes.process[i];
+        spipe_json_begin_object(json);
+        spipe_json_member_unsigned(json, "pid", process->pid);
+        spipe_json_member_unsigned(json, "parent_pid", process->parent_pid);
+        spipe_json_key(json, "process_id");
+        spipe_json_hex(json, process->process_id.data, process->process_id.len);
+        spipe_json_key(json, "parent_process_id");
+        spipe_json_hex(json, process->parent_process_id.data, process->parent_process_id.len);
+        spipe_json_member_text(json, "executable", process->executable);
+        spipe_json_member_unsigned(json, "sessions", process->sessions);
+        spipe_json_member_unsigned(json, "samples", process->samples);
+        spipe_json_member_unsigned(json, "weight_ns", process->weight_ns);
+        spipe_json_member_unsigned(json, "cpu_ns", process->cpu_ns);
+        spipe_json_end_object(json);
+    }
+    spipe_json_end_array(json);
+}
+
+static void write_unprofiled(struct spipe_json *json, const struct spipe_summary *summary)
+{
+    spipe_json_key(json, "not_profiled");
+    spipe_json_begin_array(json);
+    for (size_t i = 0; i < summary->processes.unprofiled_count; i++) {
+        spipe_json_begin_object(json);
+        spipe_json_member_text(json, "text", summary->processes.unprofiled[i].text);
+        spipe_json_member_unsigned(json, "count", summary->processes.unprofiled[i].count);
+        spipe_json_end_object(json);
+    }
+    spipe_json_end_array(json);
+}
+
 static void write_bytes(struct spipe_json *json, const struct spipe_summary *summary)
 {
     spipe_json_key(json, "bytes");
@@ -184,7 +220,7 @@ void spipe_summary_write_json(const struct spipe_summary *summary, const struct 
     spipe_json_init(&json, stream, true);
     spipe_json_begin_object(&json);
     write_totals(&json, summary);
-    write_program(&json, store);
+    write_program(&json, summary, store);
     write_ledger(&json, summary);
     write_stacks(&json, summary);
     write_threads(&json, summary);
@@ -192,6 +228,8 @@ void spipe_summary_write_json(const struct spipe_summary *summary, const struct 
     write_images(&json, store);
     write_end(&json, summary, end);
     write_gaps(&json, summary);
+    write_processes(&json, summary);
+    write_unprofiled(&json, summary);
     write_bytes(&json, summary);
     if (summary->wall.has_source) {
         spipe_wall_summary_write_json(&summary->wall, &json);
