@@ -56,6 +56,7 @@ struct pump {
     bool is_over;                   /* this session */
     bool may_reconnect;
     struct spipe_backoff backoff;
+    bool is_stuck;                  /* the pipe has taken nothing in the last round */
     uint32_t wait_ms;
     uint64_t early_tables_ns;
     uint64_t next_ledger_ns;
@@ -316,10 +317,11 @@ static void set_wait(const struct spipe_session *session, bool is_unsettled)
         pump.wait_ms = longest;
 }
 
-/* Rings that were half full are looked at twice as often. */
+/* Rings that were half full are looked at twice as often, when there is anywhere to empty them to. */
 static void shorten_wait(uint32_t fill_percent)
 {
-    if (fill_percent > 40 && pump.wait_ms > SHORT_WAIT_MS)
+    bool can_help = !atomic_load(&spipe_handler_shared.pipe_is_full);
+    if (can_help && fill_percent > 40 && pump.wait_ms > SHORT_WAIT_MS)
         pump.wait_ms /= 4;
     if (pump.wait_ms < SHORT_WAIT_MS)
         pump.wait_ms = SHORT_WAIT_MS;
@@ -330,7 +332,8 @@ static void wait_for_work(struct spipe_session *session)
     uint32_t events;
     uint32_t wall_ms = spipe_wall_wait_ms();
     uint32_t wait_ms = pump.wait_ms < wall_ms ? pump.wait_ms : wall_ms;
-    if (spipe_outbox_fill(session->outbox) > 0)
+    /* For a pipe that has taken nothing it is not worth to be there at once: it may stay so for long. */
+    if (spipe_outbox_fill(session->outbox) > 0 && !pump.is_stuck)
         (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_WRITABLE, -1,
                               wait_ms < PIPE_WAIT_MS ? wait_ms : PIPE_WAIT_MS, &events);
     else
@@ -358,8 +361,10 @@ static void run_round(struct spipe_session *session)
     keep_time(session);
     if (session->failure == 0 && !spipe_descriptors_are_ours(&session->pipe))
         session->failure = SPIPE_E_CANCELLED;
+    uint64_t sent = spipe_outbox_sent(session->outbox);
     if (session->failure == 0)
         session->failure = spipe_outbox_write(session->outbox, &session->pipe);
+    pump.is_stuck = spipe_outbox_sent(session->outbox) == sent;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- ending */

@@ -45,6 +45,9 @@ spipe_add_bench(work_objects ${bench}/work_objects.cpp)
 spipe_add_bench(work_sleeper ${bench}/work_sleeper.c)
 spipe_add_bench(work_threads ${bench}/work_threads.c LIBRARIES bench_frames)
 
+# Threads that time themselves, for a host that stands still.
+spipe_add_bench(work_quanta ${bench}/work_quanta.c)
+
 # The command works and prints every row; no figure is judged.
 add_test(NAME bench_works COMMAND ${SPIPE_PYTHON} ${bench}/check_run)
 set_tests_properties(bench_works PROPERTIES

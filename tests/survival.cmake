@@ -54,6 +54,13 @@ spipe_add_survival_target(workers)
 target_include_directories(survive-workers PRIVATE ${PROJECT_SOURCE_DIR})
 spipe_add_survival_area(hosts TARGETS workers)
 target_sources(test_survival_hosts PRIVATE fault_pipe.c)
+# The delays that it prints are not judged here, memory and account are.
+if(TARGET work_quanta)
+  spipe_add_survival(host_is_stopped_and_measured
+    ${SPIPE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/bench/stopped_host --seconds 3)
+  set_tests_properties(survive_host_is_stopped_and_measured PROPERTIES
+    ENVIRONMENT "STACKPIPE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endif()
 
 spipe_add_survival_target(sleeps)
 spipe_add_survival_area(sleeps TARGETS sleeps)

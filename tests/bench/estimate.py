@@ -62,3 +62,13 @@ def estimate_quotient(over, under):
         part = median(draw.choices(under, k=len(under)))
         quotients.append(median(draw.choices(over, k=len(over))) / part if part > 0 else math.inf)
     return describe([value / below for value in over], median(over) / below, quotients)
+
+
+def estimate_difference(values, others, share=0.5):
+    """A quantile of some values, the median unless said otherwise, less that of others, which need not come in pairs;
+    both are drawn anew for the interval."""
+    draw = random.Random(SEED)
+    less = quantile(others, share)
+    differences = [quantile(draw.choices(values, k=len(values)), share) -
+                   quantile(draw.choices(others, k=len(others)), share) for _ in range(RESAMPLES)]
+    return describe([value - less for value in values], quantile(values, share) - less, differences)
