@@ -39,8 +39,8 @@ struct spipe_second_unwinder {
     size_t frame_count;
     size_t max_frames;
     bool is_exact; /* the next frame was interrupted, it did not call */
-    bool was_beyond;
-    bool was_elsewhere;
+    bool was_beyond;    /* since the last frame, it asked for memory above what was copied, */
+    bool was_elsewhere; /* or for other memory that is not here */
 };
 
 /* Tables alone are read: no separate debug information is looked for. */
@@ -250,6 +250,8 @@ static int take_frame(Dwfl_Frame *state, void *user)
     if (unwinder->frame_count == unwinder->max_frames || !dwfl_frame_pc(state, &pc, NULL))
         return DWARF_CB_ABORT;
     add_frame(unwinder, pc);
+    unwinder->was_beyond = false;
+    unwinder->was_elsewhere = false;
     return DWARF_CB_OK;
 }
 
@@ -260,17 +262,18 @@ static enum spipe_second_end judge_end(const struct spipe_second_unwinder *unwin
 
     if (result == DWARF_CB_ABORT)
         return SPIPE_SECOND_TOO_DEEP;
+    /* libdwfl takes a return address that it could not read for none. */
+    if (unwinder->was_beyond)
+        return SPIPE_SECOND_CUT;
+    if (unwinder->was_elsewhere)
+        return SPIPE_SECOND_NO_MEMORY;
     if (result == 0)
         return SPIPE_SECOND_ROOT;
     if (!image)
         return SPIPE_SECOND_UNKNOWN_CODE;
     if (!image->has_file)
         return SPIPE_SECOND_NO_FILE;
-    if (!last->has_rules)
-        return SPIPE_SECOND_NO_RULES;
-    if (unwinder->was_beyond)
-        return SPIPE_SECOND_CUT;
-    return unwinder->was_elsewhere ? SPIPE_SECOND_NO_MEMORY : SPIPE_SECOND_FAILED;
+    return last->has_rules ? SPIPE_SECOND_FAILED : SPIPE_SECOND_NO_RULES;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ public */
