@@ -39,5 +39,6 @@ if(LIBDW_FOUND)
 endif()
 
 foreach(name eh_frame cfa_program)
-  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c fuzz/unwind_kit.c LIBRARIES unwind_under_test)
+  spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c fuzz/unwind_kit.c fuzz/pages_guarded.c ${unwind_handler_sources}
+                   ${unwind_compiler_sources})
 endforeach()
