@@ -10,6 +10,8 @@ foreach(name test_store test_capture test_calltree test_summary test_json test_h
 endforeach()
 spipe_add_test(test_processes test_processes.c LIBRARIES stackpipe-host-static)
 spipe_add_test(test_golden test_golden.c LIBRARIES stackpipe-host-static)
+spipe_add_test(test_second_unwinder test_second_unwinder.c own_stack.c LIBRARIES stackpipe-host-static)
+spipe_add_test(test_audit test_audit.c own_stack.c records.c LIBRARIES stackpipe-host-static)
 foreach(name capture session)
   spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-host-static)
 endforeach()

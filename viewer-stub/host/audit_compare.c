@@ -47,9 +47,10 @@ static bool take_caller(struct comparison *comparison, size_t at, struct spipe_a
     comparison->in_generated = false;
     if (comparison->next == comparison->agent->count) {
         bool is_left_open = !agent_end.is_root && agent_end.stand_in == SPIPE_STAND_IN_TOO_DEEP;
-        if (is_left_open || !callee->has_rules)
+        if (!callee->has_rules)
             return take_guess(comparison, false);
-        differ(comparison, at, agent_end.is_root ? SPIPE_AUDIT_NOT_THE_ROOT : SPIPE_AUDIT_GAVE_UP);
+        if (!is_left_open)
+            differ(comparison, at, agent_end.is_root ? SPIPE_AUDIT_NOT_THE_ROOT : SPIPE_AUDIT_GAVE_UP);
         return false;
     }
     bool is_same = is_same_place(&comparison->agent->frame[comparison->next], caller);
