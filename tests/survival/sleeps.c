@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS   60u
+#define ROUNDS   40u
 #define WORK_NS  (300 * 1000)
 #define SLEEP_NS (1000 * 1000)
 #define SLEEP_US 1000
