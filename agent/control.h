@@ -12,6 +12,9 @@
 
 #include <stdbool.h>
 
+/* How often the pump looks for requests that nobody may wake it for. */
+#define SPIPE_FILTERED_WAIT_MS 10u
+
 enum spipe_request {
     SPIPE_REQUEST_LEAVE = 1,            /* say Goodbye, for control.leave_reason; the pump's thread ends */
     SPIPE_REQUEST_NEW_THREAD = 2,       /* a thread waits for the pump to give it an event */
@@ -26,6 +29,7 @@ struct spipe_environment {
     char log_path[1024];
     char config[512];
     char mechanism[32];
+    char filters[16];                   /* how many filters of system calls the launcher is under itself */
     char temporary_folder[512];
     char preload[1024];                 /* our own entry of LD_PRELOAD; "" when we came otherwise */
     bool wait;                          /* STACKPIPE_START=wait */
@@ -65,6 +69,11 @@ void spipe_control_done(uint32_t requests);
 /* Ends the session with a Goodbye and the pump's thread with it, waiting at most a little over 200 ms. Any thread of
  * the process that started; harmless when there is no session. */
 void spipe_control_leave(enum spipe_goodbye_reason reason, const char *text);
+
+/* The same behind a filter of system calls of the program's, on a thread that must not make any: the pump finds out by
+ * itself, and this thread spins until it has. Nothing when there is no filter. For the end of a process, which a vforked
+ * child does not reach; in a forked one there is no pump. */
+void spipe_control_leave_without_calls(void);
 
 /* Starts the pump's thread (again). False when the system refuses. */
 bool spipe_control_start_pump(void);

@@ -52,6 +52,18 @@ void spipe_control_leave(enum spipe_goodbye_reason reason, const char *text)
     (void)spipe_thread_join(&spipe_control.pump, LEAVE_MS);
 }
 
+void spipe_control_leave_without_calls(void)
+{
+    if (atomic_load(&spipe_control.is_filtered) == 0 || atomic_load(&spipe_control.pump.tid) == 0)
+        return;
+    uint64_t end_ns = spipe_clock_handler_ns() + (LEAVE_MS + SPIPE_FILTERED_WAIT_MS) * UINT64_C(1000000);
+    spipe_control.leave_text = "";
+    atomic_store(&spipe_control.leave_reason, SPIPE_GOODBYE_TARGET_EXITS);
+    atomic_fetch_or(&spipe_control.requests, SPIPE_REQUEST_LEAVE);
+    while (atomic_load(&spipe_control.pump.tid) != 0 && spipe_clock_handler_ns() < end_ns)
+        ;
+}
+
 bool spipe_control_start_pump(void)
 {
     atomic_store(&spipe_control.requests, 0);

@@ -5,6 +5,7 @@
 #include "control.h"
 #include "environment.h"
 #include "files.h"
+#include "filter.h"
 #include "fork.h"
 #include "greeting.h"
 #include "handler.h"
@@ -92,6 +93,8 @@ static int start(void)
         return SPIPE_E_NOT_FOUND;
     if (spipe_control.process_id != 0)
         return spipe_control_is_own_process() ? SPIPE_E_BUSY : SPIPE_E_UNSUPPORTED;
+    if (spipe_filter_is_strange())
+        return SPIPE_E_UNSUPPORTED;     /* and not even a line in the log, which takes calls too */
     if (is_tight(RLIMIT_AS) || is_tight(RLIMIT_DATA)) {
         spipe_log("the program's memory is limited to less than 1 GiB, and it is to have all of it", NULL);
         return SPIPE_E_NO_MEMORY;
@@ -128,8 +131,8 @@ int spipe_entry_start(const char *endpoint)
 /* In a set-uid program the environment is another user's: nothing of it is believed. */
 static bool is_secure_mode(void)
 {
-    return getauxval(AT_SECURE) != 0 || spipe_system(SYS_getuid) != spipe_system(SYS_geteuid) ||
-           spipe_system(SYS_getgid) != spipe_system(SYS_getegid);
+    return getauxval(AT_SECURE) != 0 || getauxval(AT_UID) != getauxval(AT_EUID) ||
+           getauxval(AT_GID) != getauxval(AT_EGID);
 }
 
 __attribute__((constructor(101))) static void enter(void)
@@ -144,6 +147,7 @@ __attribute__((constructor(101))) static void enter(void)
 __attribute__((destructor(101))) static void leave_last(void)
 {
     leave();
+    spipe_control_leave_without_calls();
 }
 
 void spipe_entry_come_back(bool has_left)

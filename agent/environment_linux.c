@@ -59,6 +59,8 @@ static void read_variable(const char *entry)
         copy_value(environment->config, sizeof environment->config, value);
     else if (begins_with(name, "MECHANISM="))
         copy_value(environment->mechanism, sizeof environment->mechanism, value);
+    else if (begins_with(name, "FILTERS="))
+        copy_value(environment->filters, sizeof environment->filters, value);
     else if (begins_with(name, "START="))
         environment->wait = strcmp(value, "wait") == 0;
 }

@@ -125,6 +125,7 @@ static void start_in_child(const struct forking *forking)
 static void in_child(void)
 {
     const struct forking *own = find_own();
+    atomic_store(&spipe_control.pump.tid, 0);   /* it is not here */
     if (own == NULL)
         return;
     bool is_followed = atomic_load(&spipe_control.follows_children) != 0;

@@ -327,6 +327,13 @@ static void shorten_wait(uint32_t fill_percent)
         pump.wait_ms = SHORT_WAIT_MS;
 }
 
+/* Threads behind a filter of the program's cannot wake us. */
+static void mind_filter(void)
+{
+    if (pump.wait_ms > SPIPE_FILTERED_WAIT_MS && atomic_load(&spipe_control.is_filtered) != 0)
+        pump.wait_ms = SPIPE_FILTERED_WAIT_MS;
+}
+
 static void wait_for_work(struct spipe_session *session)
 {
     uint32_t events;
@@ -358,6 +365,7 @@ static void run_round(struct spipe_session *session)
     } else {
         set_wait(session, false);
     }
+    mind_filter();
     keep_time(session);
     if (session->failure == 0 && !spipe_descriptors_are_ours(&session->pipe))
         session->failure = SPIPE_E_CANCELLED;

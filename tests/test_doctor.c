@@ -145,6 +145,25 @@ static void test_this_machine_can_be_looked_at(void **state)
     assert_true(machine.has_maps);
 }
 
+static void test_a_program_is_judged_by_what_is_in_its_way(void **state)
+{
+    struct spipe_machine machine = good_machine();
+    struct spipe_doctor doctor;
+    struct spipe_elf_check fine = {.verdict = SPIPE_ELF_FINE};
+    struct spipe_elf_check bad = {.verdict = SPIPE_ELF_STATIC, .text = "/bin/x is statically linked"};
+    (void)state;
+    spipe_doctor_judge(&machine, &doctor);
+    spipe_doctor_judge_program(&doctor, "/bin/x", &fine);
+    assert_int_equal(find(&doctor, "program")->level, SPIPE_FINDING_OK);
+    assert_string_equal(find(&doctor, "program")->text, "/bin/x can be profiled");
+    spipe_doctor_judge(&machine, &doctor);
+    spipe_doctor_judge_program(&doctor, "/bin/x", &bad);
+    assert_int_equal(find(&doctor, "program")->level, SPIPE_FINDING_PROBLEM);
+    assert_string_equal(find(&doctor, "program")->text, "/bin/x is statically linked");
+    assert_non_null(strstr(find(&doctor, "program")->remedy, "--children follow"));
+    assert_true(spipe_doctor_has_problem(&doctor));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_what_only_slows_it_is_a_note),
         cmocka_unit_test(test_the_signal_limit_is_judged_by_the_threads_that_it_serves),
         cmocka_unit_test(test_this_machine_can_be_looked_at),
+        cmocka_unit_test(test_a_program_is_judged_by_what_is_in_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 
 #include "tools/stackpipe/environment.h"
 
-static const struct spipe_environment wanted = {"/lib/agent.so", "unix:/tmp/s", "secret", "/tmp/log"};
+static const struct spipe_environment wanted = {"/lib/agent.so", "unix:/tmp/s", "secret", "/tmp/log", 0};
 
 /* Compares the made environment with what is expected, both ended by NULL. */
 static void assert_makes(char *const *inherited, const struct spipe_environment *with, const char *const *expected)
@@ -22,6 +22,22 @@ static void assert_makes(char *const *inherited, const struct spipe_environment 
     }
     assert_null(made[i]);
     spipe_environment_free(made);
+}
+
+static void test_filters_of_this_process_are_told(void **state)
+{
+    (void)state;
+    struct spipe_environment filtered = wanted;
+    filtered.filters = 2;
+    char *inherited[] = {(char *)"STACKPIPE_FILTERS=7", NULL};
+    const char *expected[] = {"LD_PRELOAD=/lib/agent.so",
+                              "STACKPIPE_ENDPOINT=unix:/tmp/s",
+                              "STACKPIPE_TOKEN=secret",
+                              "STACKPIPE_START=wait",
+                              "STACKPIPE_FILTERS=2",
+                              "STACKPIPE_LOG=/tmp/log",
+                              NULL};
+    assert_makes(inherited, &filtered, expected);
 }
 
 static void test_our_variables_follow_the_inherited_ones(void **state)
@@ -103,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_our_variables_follow_the_inherited_ones),
+        cmocka_unit_test(test_filters_of_this_process_are_told),
         cmocka_unit_test(test_the_users_own_preload_stays_behind_the_agent_and_in_its_place),
         cmocka_unit_test(test_an_empty_preload_leaves_no_colon),
         cmocka_unit_test(test_leftovers_of_another_recording_are_replaced),

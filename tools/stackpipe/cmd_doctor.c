@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "doctor.h"
+#include "elf_check.h"
 #include "options.h"
 #include "plain_text.h"
 
+#include "protocol/status.h"
 #include "viewer-stub/host/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void write_text(const struct spipe_doctor *doctor)
 {
@@ -38,12 +41,30 @@ static void write_json(const struct spipe_doctor *doctor)
     putchar('\n');
 }
 
+/* A program that cannot be run at all is none of our problems, but cannot be profiled either. */
+static void look_at_program(const char *name, struct spipe_doctor *doctor)
+{
+    char path[PATH_MAX];
+    struct spipe_elf_check check = {.verdict = SPIPE_ELF_NO_PROGRAM};
+    int status = spipe_program_find(name, getenv("PATH"), path);
+    if (status == 0) {
+        spipe_elf_check(path, getenv("PATH"), &check);
+    } else {
+        snprintf(check.text, sizeof check.text, "%s %s", name,
+                 status == SPIPE_E_NOT_FOUND ? "is not found" : "cannot be executed");
+    }
+    spipe_doctor_judge_program(doctor, status == 0 ? path : name, &check);
+}
+
 int cmd_doctor(const struct spipe_options *options)
 {
     struct spipe_machine machine;
     struct spipe_doctor doctor;
     spipe_machine_read(&machine);
     spipe_doctor_judge(&machine, &doctor);
+    if (options->operand_count > 0) {
+        look_at_program(options->operand[0], &doctor);
+    }
     if (spipe_options_has(options, "json")) {
         write_json(&doctor);
     } else {

@@ -8,6 +8,7 @@
 #include "elf_check.h"
 #include "environment.h"
 #include "launch.h"
+#include "machine.h"
 #include "private_folder.h"
 #include "progress.h"
 #include "record_summary.h"
@@ -67,7 +68,10 @@ static bool can_be_profiled(struct run *run)
 {
     struct spipe_elf_check check;
     spipe_elf_check(run->program, getenv("PATH"), &check);
-    if (check.verdict != SPIPE_ELF_FINE) {
+    bool passes_on = check.verdict == SPIPE_ELF_STATIC && run->wishes.configuration.follow_children;
+    if (passes_on) {
+        spipe_complain("not profiled itself, but what it starts: %s", check.text);
+    } else if (check.verdict != SPIPE_ELF_FINE) {
         spipe_complain("not profiled: %s", check.text);
         return false;
     }
@@ -151,7 +155,8 @@ static int start_program(struct run *run, char *const *environment)
 
 static int start_with_agent(struct run *run)
 {
-    struct spipe_environment wanted = {run->agent, run->endpoint, run->token, run->has_own_log ? run->log : NULL};
+    struct spipe_environment wanted = {run->agent, run->endpoint, run->token, run->has_own_log ? run->log : NULL,
+                                       spipe_machine_filter_count()};
     char **environment = spipe_environment_make(environ, &wanted);
     if (environment == NULL) {
         spipe_complain("out of memory");

@@ -228,6 +228,27 @@ void spipe_doctor_judge(const struct spipe_machine *machine, struct spipe_doctor
     judge_names(machine, ret_doctor);
 }
 
+static const char *program_remedy(enum spipe_elf_verdict verdict)
+{
+    switch (verdict) {
+    case SPIPE_ELF_STATIC: return "link it dynamically; what it starts is profiled with record --children follow";
+    case SPIPE_ELF_PRIVILEGED: return "run a copy without those rights, as the user whom it is to run as";
+    case SPIPE_ELF_OTHER_WIDTH:
+    case SPIPE_ELF_OTHER_MACHINE:
+    case SPIPE_ELF_MUSL: return "build it for this system's processor and C library";
+    default: return "";
+    }
+}
+
+void spipe_doctor_judge_program(struct spipe_doctor *doctor, const char *path, const struct spipe_elf_check *check)
+{
+    if (check->verdict == SPIPE_ELF_FINE) {
+        add(doctor, SPIPE_FINDING_OK, "program", "", "%s can be profiled", path);
+    } else {
+        add(doctor, SPIPE_FINDING_PROBLEM, "program", program_remedy(check->verdict), "%s", check->text);
+    }
+}
+
 const char *spipe_finding_level_name(enum spipe_finding_level level)
 {
     static const char *const names[] = {"ok", "note", "problem"};

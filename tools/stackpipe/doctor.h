@@ -5,6 +5,7 @@
 #ifndef SPIPE_TOOL_DOCTOR_H
 #define SPIPE_TOOL_DOCTOR_H
 
+#include "elf_check.h"
 #include "machine.h"
 
 #include <stddef.h>
@@ -30,6 +31,9 @@ struct spipe_doctor {
 };
 
 void spipe_doctor_judge(const struct spipe_machine *machine, struct spipe_doctor *ret_doctor);
+
+/* Adds what was found of a program: whether it can be profiled. */
+void spipe_doctor_judge_program(struct spipe_doctor *doctor, const char *path, const struct spipe_elf_check *check);
 
 /* "ok", "note" or "problem". */
 const char *spipe_finding_level_name(enum spipe_finding_level level);

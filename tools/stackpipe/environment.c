@@ -2,16 +2,18 @@
 #include "environment.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* LD_PRELOAD, the endpoint, the token, the start and the log. */
-#define OUR_VARIABLES 5
+/* LD_PRELOAD, the endpoint, the token, the start, the filters and the log. */
+#define OUR_VARIABLES 6
 
 static const char preload_name[] = "LD_PRELOAD";
 static const char endpoint_name[] = "STACKPIPE_ENDPOINT";
 static const char token_name[] = "STACKPIPE_TOKEN";
 static const char start_name[] = "STACKPIPE_START";
+static const char filters_name[] = "STACKPIPE_FILTERS";
 static const char log_name[] = "STACKPIPE_LOG";
 
 /* Returns what follows "NAME=", or NULL when the entry is another variable's. */
@@ -24,7 +26,7 @@ static const char *value_of(const char *entry, const char *name)
 static bool is_replaced(const char *entry, const struct spipe_environment *wanted)
 {
     return value_of(entry, endpoint_name) != NULL || value_of(entry, token_name) != NULL ||
-           value_of(entry, start_name) != NULL || (wanted->log != NULL && value_of(entry, log_name) != NULL);
+           value_of(entry, start_name) != NULL || value_of(entry, filters_name) != NULL || (wanted->log != NULL && value_of(entry, log_name) != NULL);
 }
 
 /* "NAME=value", and ":rest" when there is one. */
@@ -94,6 +96,11 @@ char **spipe_environment_make(char *const *inherited, const struct spipe_environ
     add_entry(&growing, join(endpoint_name, wanted->endpoint, NULL));
     add_entry(&growing, join(token_name, wanted->token, NULL));
     add_entry(&growing, join(start_name, "wait", NULL));
+    if (wanted->filters > 0) {
+        char filters[16];
+        snprintf(filters, sizeof filters, "%u", wanted->filters);
+        add_entry(&growing, join(filters_name, filters, NULL));
+    }
     if (wanted->log != NULL) {
         add_entry(&growing, join(log_name, wanted->log, NULL));
     }

@@ -13,6 +13,7 @@ struct spipe_environment {
     const char *endpoint;
     const char *token;
     const char *log; /* NULL: the user's own setting, if any, stays */
+    unsigned filters; /* how many filters of system calls this process is under itself */
 };
 
 /* Returns a new array, ended by NULL: `inherited` in its order, the agent before what LD_PRELOAD holds already, then

@@ -53,4 +53,7 @@ struct spipe_machine {
 /* Looks. Takes some milliseconds, and starts a program (true) with the agent in it to see whether that works. */
 void spipe_machine_read(struct spipe_machine *ret_machine);
 
+/* How many filters of system calls this process is under; where the system does not tell, 1 for some. */
+unsigned spipe_machine_filter_count(void);
+
 #endif

@@ -52,8 +52,8 @@ static void explain_without_connection(const struct spipe_recording *recording, 
         spipe_complain(
             "nothing was recorded: only processes that the program has started have connected, not the program itself");
     } else {
-        spipe_complain("nothing was recorded: no agent has connected; the program ended before it could, or what "
-                       "started it has cleared the environment");
+        spipe_complain("nothing was recorded: no agent has connected; the program ended before it could, what "
+                       "started it has cleared the environment, or it is under a filter of system calls of its own");
     }
 }
 

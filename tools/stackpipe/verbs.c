@@ -128,8 +128,9 @@ static const struct spipe_option_row endpoints_options[] = {
 };
 
 static const char *const doctor_paragraphs[] = {
-    "Looks at what on this machine would stop or slow profiling. Each line is ok, note or problem, and says what would "
-    "help. The status is 0 when there is no problem, and 1 when there is one.",
+    "Looks at what on this machine would stop or slow profiling, and, when a PROGRAM is named, whether the agent could "
+    "get into that. Each line is ok, note or problem, and says what would help. The status is 0 when there is no "
+    "problem, and 1 when there is one.",
     NULL,
 };
 
@@ -155,7 +156,7 @@ const struct spipe_verb spipe_verbs[] = {
      dump_options, COUNT(dump_options)},
     {"endpoints", cmd_endpoints, "", 0, 0, SPIPE_COMPLETE_NOTHING, "list the local endpoints that somebody listens at",
      endpoints_paragraphs, endpoints_options, COUNT(endpoints_options)},
-    {"doctor", cmd_doctor, "", 0, 0, SPIPE_COMPLETE_NOTHING, "find what on this machine would stop or slow profiling",
+    {"doctor", cmd_doctor, "[PROGRAM]", 0, 1, SPIPE_COMPLETE_PROGRAM, "find what on this machine would stop or slow profiling",
      doctor_paragraphs, doctor_options, COUNT(doctor_options)},
     {"help", cmd_help, "[VERB]", 0, 1, SPIPE_COMPLETE_VERBS, "explain a verb", help_paragraphs, NULL, 0},
 };
