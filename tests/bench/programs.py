@@ -5,7 +5,7 @@ import subprocess
 
 import bed as beds
 from harness import Skip, need
-from workloads import Workloads
+from workloads import C_LIBRARIES, Workloads
 
 AWK_WORK = r"""
 BEGIN {
@@ -26,10 +26,7 @@ BEGIN {
 }
 """
 
-C_SOURCE = """
-#define STB_TRUETYPE_IMPLEMENTATION
-#include <stb/stb_truetype.h>
-"""
+SHORT_C_S = 0.5
 
 
 class Programs(Workloads):
@@ -46,10 +43,12 @@ class Programs(Workloads):
 
     def xz(self):
         path = self.binary_data(1)
-        return [need("xz"), "-6", "-T1", "-k", "-c", *[path] * max(1, round(self.seconds * 2))]
+        return [need("xz"), "-6", "-T1", "-k", "-c", *[path] * max(1, round(self.seconds * 12))]
 
     def c_source(self):
-        return self.file("library.c", C_SOURCE)
+        """Real C of two lengths."""
+        name = "truetype" if self.seconds > SHORT_C_S else "dxt"
+        return self.file(f"{name}.c", C_LIBRARIES.format(name.upper(), name))
 
     def cc1(self):
         source = self.c_source()
@@ -58,6 +57,13 @@ class Programs(Workloads):
         if made.returncode != 0:
             raise Skip("gcc -E fails; libstb-dev is not installed")
         return [self.compiler(), "-quiet", "-O2", prepared, "-o", "-"]
+
+    def binary_data(self, megabytes):
+        """Code and data to be packed, of the compiler's own binary: a quarter of what is asked for."""
+        path = self.file(f"data-{megabytes}.bin", "")
+        with open(self.compiler(), "rb") as source, open(path, "wb") as out:
+            out.write(source.read(megabytes << 18))
+        return path
 
 
 NAMES = {

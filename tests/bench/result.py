@@ -90,7 +90,7 @@ LAYOUT = "{:<9} {:<66} {:>9} {:<9} {:>18} {:>18} {:>9}  {}"
 
 
 def print_header():
-    print(LAYOUT.format("row", "what", "median", "unit", "quartiles", "95 % of median", "target", ""))
+    print(LAYOUT.format("row", "what", "median", "unit", "quartiles", "95 % of median", "target", "").rstrip(), flush=True)
 
 
 def print_line(line):

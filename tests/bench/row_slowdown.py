@@ -3,21 +3,25 @@
 
 Each program runs twice at the same time on one processor, watched and by itself. The kernel lets them take turns of some
 milliseconds, so both meet the same moments of the machine, whose speed can change by a fifth from one second to the next;
-one program after the other would need a hundred times as many runs for the same certainty. Both do the same fixed work, of
-some tenths of a second, and what is compared is the CPU time that the system counts for each, by itself and by ratio.
-The host, perf and the agent's own threads are on another processor.
+one program after the other would need a hundred times as many runs for the same certainty. Both do the same fixed work, and
+the system's count of CPU time for each is compared: the program's own, user and system, without that of the agent's
+threads ("whole" in the JSON is with it). The host, perf and the agent's threads are on another processor.
+
+What a session costs once, however long it lasts (loading, tables, the first samples), falls out: each round takes a short
+run and a long one, and the figure is what the long one costs more for the CPU time by which it is longer. The note has
+what it costs once, and the row "start" that of programs that do nothing.
 
 Rounds take the ways of watching in an order that is drawn anew each time; which of the two starts first changes by chance.
-Start-up has a row of its own: what /bin/true uses more when it is watched in the same way is taken off. The figure is the
-median of the ratios with its 95 % interval. It counts the program's own CPU time, user and system; "whole" is with the
-agent's threads. "itself" compares the program with itself: what the method makes of no difference at all.
+Ways without a target are in every third round only. The figure is the median of the rounds with its 95 % interval.
+"itself" compares the program with itself: what the method makes of no difference at all.
 
-Beside each, from the same runs: the weights of all samples beside the CPU time that the mechanism can see (1.00 is exact),
+Beside each, from the long runs: the weights of all samples beside the CPU time that the mechanism can see (1.00 is exact),
 samples a second of CPU time, and the sleeps that were cut short.
 """
 
+import math
 import random
-import shutil
+import time
 
 import bed as beds
 import programs
@@ -27,14 +31,14 @@ from machine import tick_hz
 from result import Line, absent, measured
 
 NAME = "slowdown"
-SECONDS = 0.5
+SHORT_S, LONG_S = 0.15, 1.0
 ROUNDS = 12
+SELDOM = 3
 MECHANISMS = ("thread-cpu-timer", "perf-cpu-clock", "signal-runnable")
 HIGH_RATES = (1000, 10000)
 AT_MOST = {"default": 0.2, 1000: 1.0}
 PERF_SHARE_AT_MOST = 1 / 3
 PERF_GRAPHS = ("fp", "dwarf")
-STARTS = 5
 # Of a watched run, and what each is compared with of a run by itself.
 MEMBERS = (("own_cpu_us", "cpu_us"), ("cpu_us", "cpu_us"))
 
@@ -46,8 +50,13 @@ class Way:
         self.name, self.options, self.prefix, self.rate = name, list(options), list(prefix), rate
 
     @property
-    def is_watched(self):
-        return bool(self.options or self.prefix)
+    def is_nothing(self):
+        """The agent is there and samples nothing."""
+        return self.name.startswith("loaded")
+
+    @property
+    def is_judged(self):
+        return self.is_nothing or self.rate in AT_MOST
 
 
 def sampled(bed, rate, mechanism):
@@ -85,46 +94,50 @@ def ways(bed, options):
 
 def wanted_ways(bed, options):
     wanted = options.ways
-    return [way for way in ways(bed, options) if not wanted or any(part in way.name for part in wanted)]
+    return [way for way in ways(bed, options) if not wanted or way.name.startswith(tuple(wanted))]
 
 
 class Runs:
-    """What one way has shown with one program: per cent more than the program by itself, and accounts."""
+    """What one way has shown with one program: per cent more than the program by itself, what it costs once, and the
+    accounts of the long runs."""
 
     def __init__(self):
-        self.own, self.whole, self.accounts = [], [], []
+        self.own, self.whole, self.once_us, self.accounts = [], [], [], []
 
-    def add(self, watched, itself, start):
+    def add(self, short, long):
+        """Both are (watched, itself)."""
         for series, (of, base) in zip((self.own, self.whole), MEMBERS):
-            series.append(100 * ((watched[of] - start[of]) / itself[base] - 1))
-        self.accounts.append(watched)
+            series.append(100 * slope(short, long, of, base))
+        of, base = MEMBERS[0]
+        self.once_us.append(short[0][of] - short[1][base] * (1 + self.own[-1] / 100))
+        self.accounts.append(long[0])
 
     def total(self, member):
         return sum(account.get(member, 0) for account in self.accounts)
 
 
-def start_costs(bed, listed):
-    """By the way's name, what a program that does nothing uses more when it is watched."""
-    nothing = [shutil.which("true")]
-    plain, watched = [], {way.name: [] for way in listed}
-    for _ in range(STARTS):
-        plain.append(bed.session(nothing))
-        for way in listed:
-            watched[way.name].append(bed.session(nothing, way.options, way.prefix) if way.is_watched else plain[-1])
-    return {name: {of: median([run[of] for run in runs]) - median([run[base] for run in plain]) for of, base in MEMBERS}
-            for name, runs in watched.items()}
+def slope(short, long, of, base):
+    """What the watched runs use more, for the CPU time by which the long one is longer."""
+    (short_watched, short_itself), (long_watched, long_itself) = short, long
+    more = (long_watched[of] - long_itself[base]) - (short_watched[of] - short_itself[base])
+    return more / (long_itself[base] - short_itself[base])
 
 
-def run_rounds(bed, command, listed, rounds):
-    """The runs of all ways with one program, by the way's name."""
+def run_rounds(bed, commands, listed, rounds, limit_s):
+    """The runs of all ways with one program, by the way's name. `commands` are the short and the long one. No round begins
+    after `limit_s`."""
+    end = time.monotonic() + limit_s
     draw = random.Random(1)
     found = {way.name: Runs() for way in listed}
-    starts = start_costs(bed, listed)
-    bed.session(command)  # caches and files
-    for _ in range(rounds):
-        for way in draw.sample(listed, len(listed)):
-            watched, itself = bed.pair(command, way.options, way.prefix, watched_first=draw.random() < 0.5)
-            found[way.name].add(watched, itself, starts[way.name])
+    for command in commands:
+        bed.session(command)  # caches and files
+    for turn in range(rounds):
+        if turn > 0 and time.monotonic() > end:
+            break
+        due = [way for way in listed if way.is_judged or turn % SELDOM == 0]
+        for way in draw.sample(due, len(due)):
+            found[way.name].add(*[bed.pair(command, way.options, way.prefix, watched_first=draw.random() < 0.5)
+                                  for command in commands])
     return found
 
 
@@ -135,21 +148,21 @@ def seen_cpu_us(runs):
     return max(1, whole)
 
 
-def account_note(runs):
+def note_of(way, runs):
+    once = f"once {median(runs.once_us) / 1e3:.1f} ms" if way.options or way.prefix else ""
     if not runs.total("samples"):
-        return ""
+        return once
     weight_us = sum(account["weight"] * account["period_ns"] for account in runs.accounts) / 1e3
     per_second = runs.total("samples") / max(1, runs.total("process_user_us") + runs.total("process_system_us")) * 1e6
-    return (f"weight/CPU {weight_us / seen_cpu_us(runs):.3f}, {per_second:.0f} samples/s, "
+    return (f"{once}, weight/CPU {weight_us / seen_cpu_us(runs):.3f}, {per_second:.0f} samples/s, "
             f"{runs.total('sleeps_cut_short')} sleeps cut, {runs.total('dropped')} dropped")
 
 
 def line_of(program, way, runs):
-    nothing = way.name.startswith("loaded")
     limit = AT_MOST.get(way.rate) if way.options else None
     details = {"whole": median(runs.whole), "handler_p50_ns": median([run.get("handler_p50_ns", 0) for run in runs.accounts])}
-    return measured(NAME, f"{program}: {way.name}", "%", runs.own, at_most=limit, at_most_nothing=nothing,
-                    note=account_note(runs), detail=details)
+    return measured(NAME, f"{program}: {way.name}", "%", runs.own, at_most=limit, at_most_nothing=way.is_nothing,
+                    note=note_of(way, runs), detail=details)
 
 
 def share_of_perf(program, found):
@@ -170,18 +183,20 @@ def share_of_perf(program, found):
             yield Line(NAME, what, "x", quotient.value, quotient, at_most=PERF_SHARE_AT_MOST)
 
 
-def measure_program(bed, options, name):
-    command = programs.command(bed.folder, name, 0.05 if options.quick else SECONDS)
-    if command is None:
+def measure_program(bed, options, name, listed):
+    lengths = (0.03, 0.06) if options.quick else (SHORT_S, LONG_S)
+    commands = [programs.command(bed.folder, name, seconds) for seconds in lengths]
+    if None in commands:
         yield absent(NAME, name, "%", "not installed")
         return
-    listed = wanted_ways(bed, options)
-    found = run_rounds(bed, command, listed, options.rounds or (2 if options.quick else ROUNDS))
+    found = run_rounds(bed, commands, listed, options.rounds or (2 if options.quick else ROUNDS),
+                       options.limit or math.inf)
     for way in listed:
         yield line_of(name, way, found[way.name])
     yield from share_of_perf(name, found)
 
 
 def measure(bed, options):
+    listed = wanted_ways(bed, options)
     for name in options.programs or programs.NAMES:
-        yield from measure_program(bed, options, name)
+        yield from measure_program(bed, options, name, listed)
