@@ -28,7 +28,8 @@ target_compile_options(bench_frames PRIVATE -O2 -fomit-frame-pointer)
 set_target_properties(bench_frames PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench C_VISIBILITY_PRESET default)
 
-spipe_add_bench(bench_session ${bench}/session.c ${bench}/account.c ${bench}/agent_memory.c LIBRARIES stackpipe-host-static)
+spipe_add_bench(bench_session ${bench}/session.c ${bench}/account.c ${bench}/agent_memory.c ${bench}/toggle.c
+  LIBRARIES stackpipe-host-static)
 spipe_add_bench(sample_cost ${bench}/sample_cost.c ${bench}/subject_agent.c ${bench}/own_slot.c ${bench_whole_agent}
   LIBRARIES bench_frames stackpipe-protocol ${PROTOBUF_C_STATIC})
 spipe_add_bench(sample_cost_gperftools ${bench}/sample_cost.c ${bench}/subject_gperftools.c LIBRARIES bench_frames)
@@ -42,6 +43,7 @@ target_include_directories(handler_count PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # Programs to be slowed down.
 spipe_add_bench(work_objects ${bench}/work_objects.cpp)
+spipe_add_bench(work_steady ${bench}/work_steady.c LIBRARIES bench_frames)
 spipe_add_bench(work_sleeper ${bench}/work_sleeper.c)
 spipe_add_bench(work_threads ${bench}/work_threads.c LIBRARIES bench_frames)
 

@@ -165,22 +165,22 @@ def line_of(program, way, runs):
                     note=note_of(way, runs), detail=details)
 
 
-def share_of_perf(program, found):
-    """At 1 kHz, each of our mechanisms beside the cheaper call graph of perf record."""
+def perf_against(row, prefix, found):
+    """At 1 kHz, each of our mechanisms beside the cheaper call graph of perf record. `found` is per cent by way."""
     theirs = [name for name in found if name.startswith("1000 Hz, perf record")]
     for name in found:
         if not name.startswith("1000 Hz") or name in theirs:
             continue
-        what = f"{program}: {name}, against perf record"
+        what = f"{prefix}{name}, against perf record"
         if not theirs:
-            yield absent(NAME, what, "x", "perf record is not here", at_most=PERF_SHARE_AT_MOST)
+            yield absent(row, what, "x", "perf record is not here", at_most=PERF_SHARE_AT_MOST)
             continue
-        cheapest = min(theirs, key=lambda graph: median(found[graph].own))
-        quotient = estimate_quotient(found[name].own, found[cheapest].own)
+        cheapest = min(theirs, key=lambda graph: median(found[graph]))
+        quotient = estimate_quotient(found[name], found[cheapest])
         if quotient is None:
-            yield absent(NAME, what, "x", "perf record shows no slowdown here", at_most=PERF_SHARE_AT_MOST)
+            yield absent(row, what, "x", "perf record shows no slowdown here", at_most=PERF_SHARE_AT_MOST)
         else:
-            yield Line(NAME, what, "x", quotient.value, quotient, at_most=PERF_SHARE_AT_MOST)
+            yield Line(row, what, "x", quotient.value, quotient, at_most=PERF_SHARE_AT_MOST)
 
 
 def measure_program(bed, options, name, listed):
@@ -193,7 +193,7 @@ def measure_program(bed, options, name, listed):
                        options.limit or math.inf)
     for way in listed:
         yield line_of(name, way, found[way.name])
-    yield from share_of_perf(name, found)
+    yield from perf_against(NAME, f"{name}: ", {way: runs.own for way, runs in found.items()})
 
 
 def measure(bed, options):

@@ -13,6 +13,7 @@
  *     --flush MS          flush interval (the agent's default)
  *     --depth N           most frames of a stack (the agent's default)
  *     --hold              hold the session: the agent samples nothing
+ *     --toggle MS         pause and resume sampling, so long after each change
  *     --start-at NS       fork when CLOCK_MONOTONIC has come that far, for programs that are to start together
  *     --set NAME=VALUE    in the program's environment
  *
@@ -25,6 +26,7 @@
 #include "account.h"
 #include "agent_memory.h"
 #include "clock.h"
+#include "toggle.h"
 
 #include "viewer-stub/host/stackpipe-host.h"
 
@@ -56,6 +58,7 @@ struct session {
     char endpoint[96];
     struct spipe_host *host;
     struct account *account;
+    struct toggle toggle;
     uint64_t start_at_ns;
     struct agent_memory memory;
     unsigned connected;
@@ -130,6 +133,7 @@ static void on_record(void *user, struct spipe_connection *connection, const str
 {
     struct session *session = user;
     account_add(session->account, record, message_len);
+    toggle_add(&session->toggle, connection, record);
     /* The program waits for us to close, and everything that the agent has taken is still there. */
     if (record->kind == SPIPE_RECORD_GOODBYE)
         session->memory = agent_memory_read((pid_t)spipe_connection_peer(connection)->pid);
@@ -140,6 +144,7 @@ static void on_disconnected(void *user, struct spipe_connection *connection, con
     struct session *session = user;
     (void)connection;
     session->has_ended = true;
+    toggle_end(&session->toggle);
     if (end->reason != SPIPE_HOST_END_GOODBYE && !session->configuration.hold)
         fprintf(stderr, "bench_session: the session ends with: %s (%s)\n", spipe_host_end_reason_name(end->reason),
                 end->text != NULL ? end->text : "");
@@ -199,14 +204,14 @@ static void become_program(const struct session *session, char **argv)
 }
 
 /* Serves the session until the program has ended. */
-static void serve(const struct session *session, pid_t pid)
+static void serve(struct session *session, pid_t pid)
 {
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
     if (process < 0)
         fail("pidfd_open");
     struct pollfd waited[2] = {{process, POLLIN, 0}, {spipe_host_descriptor(session->host), POLLIN, 0}};
     while (!(waited[0].revents & POLLIN)) {
-        poll(waited, 2, 1000);
+        poll(waited, 2, toggle_continue(&session->toggle));
         if (waited[1].revents & POLLIN)
             (void)spipe_host_dispatch(session->host, 0);
     }
@@ -263,6 +268,8 @@ static void print_outcome(struct session *session, const struct outcome *outcome
                 session->connected, session->memory.mapped_kib, session->memory.resident_kib,
                 session->memory.library_kib);
         account_print(session->account, out);
+        fprintf(out, ", \"toggles\": ");
+        toggle_print(&session->toggle, out);
     }
     fprintf(out, "}\n");
     if (fflush(out) != 0)
@@ -271,7 +278,7 @@ static void print_outcome(struct session *session, const struct outcome *outcome
 
 /* ----------------------------------------------------------------------------------------------------------- options */
 
-enum option_number { JSON = 1, OUTPUT, CPU, AGENT, LINKED, RATE, FLUSH, DEPTH, HOLD, SET, START_AT };
+enum option_number { JSON = 1, OUTPUT, CPU, AGENT, LINKED, RATE, FLUSH, DEPTH, HOLD, SET, START_AT, TOGGLE };
 
 static const struct option long_options[] = {
     {"json", required_argument, NULL, JSON},   {"output", required_argument, NULL, OUTPUT},
@@ -279,7 +286,8 @@ static const struct option long_options[] = {
     {"linked", no_argument, NULL, LINKED},     {"rate", required_argument, NULL, RATE},
     {"flush", required_argument, NULL, FLUSH}, {"depth", required_argument, NULL, DEPTH},
     {"hold", no_argument, NULL, HOLD},         {"set", required_argument, NULL, SET},
-    {"start-at", required_argument, NULL, START_AT}, {NULL, 0, NULL, 0},
+    {"start-at", required_argument, NULL, START_AT},
+    {"toggle", required_argument, NULL, TOGGLE}, {NULL, 0, NULL, 0},
 };
 
 static void usage(void)
@@ -315,6 +323,7 @@ static void take_option(struct session *session, int option, const char *value)
     case DEPTH: session->configuration.max_depth = number; break;
     case HOLD: session->configuration.hold = true; break;
     case START_AT: session->start_at_ns = strtoull(value, NULL, 10); break;
+    case TOGGLE: session->toggle.period_ns = number * UINT64_C(1000000); break;
     case SET: add_variable(session, value); break;
     default: usage();
     }
@@ -322,7 +331,8 @@ static void take_option(struct session *session, int option, const char *value)
 
 int main(int argc, char **argv)
 {
-    struct session session = {.output_path = "/dev/null",
+    static struct session session;
+    session = (struct session){.output_path = "/dev/null",
                               .program_cpu = -1,
                               .host_cpu = -1,
                               .configuration = {.token = TOKEN}};
