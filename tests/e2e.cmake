@@ -50,7 +50,7 @@ function(spipe_add_e2e name script)
 endfunction()
 
 spipe_add_e2e(e2e_programs programs --quick)
-spipe_add_e2e(e2e_audit audit --quick)
+spipe_add_e2e(e2e_audit audit --quick python3 openssl cc1 node)
 spipe_add_e2e(e2e_shares shares)
 spipe_add_e2e(e2e_agree_with_perf agree_with_perf)
 spipe_add_e2e(e2e_exports exports)
