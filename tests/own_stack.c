@@ -4,7 +4,6 @@
 #include "own_stack.h"
 
 #include <elfutils/libdwelf.h>
-#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #define PAGE 4096u
 #define RED_ZONE 128u
@@ -98,19 +98,27 @@ static void read_registers(struct own_stack *own, const ucontext_t *context)
         own->registers[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
 }
 
+/* libgcc's walk begins with the function that asks for it. */
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *user)
+{
+    struct own_stack *own = user;
+    uint64_t address = _Unwind_GetIP(context);
+    require(own->frame_count < OWN_STACK_FRAMES);
+    if (address != 0)
+        own->address[own->frame_count++] = address - 1;
+    return _URC_NO_REASON;
+}
+
 /* Everything from here on outwards stays as it is until the stack has been copied. */
 __attribute__((noinline)) static void take(struct own_stack *own)
 {
-    void *address[OWN_STACK_FRAMES];
     ucontext_t context;
-    own->frame_count = (size_t)backtrace(address, OWN_STACK_FRAMES);
+    (void)_Unwind_Backtrace(add_frame, own);
     require(getcontext(&context) == 0);
     read_registers(own, &context);
     own->stack_address = (own->registers[7] - RED_ZONE) & ~(uint64_t)7;
     copy_stack(own, stack_end());
     own->address[0] = own->registers[16];
-    for (size_t i = 1; i < own->frame_count; i++)
-        own->address[i] = (uint64_t)(uintptr_t)address[i] - 1;
 }
 
 __attribute__((noinline)) static int take_deep(struct own_stack *own, int depth)

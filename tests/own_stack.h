@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This thread's own stack at one moment: as an agent's audit would carry it, and as glibc's backtrace() walks it; with
- * the images that it runs through.
+ * This thread's own stack at one moment: as an agent's audit would carry it, and as libgcc walks it, which programs throw
+ * exceptions by; with the images that it runs through.
  */
 #ifndef SPIPE_TESTS_OWN_STACK_H
 #define SPIPE_TESTS_OWN_STACK_H

@@ -47,7 +47,7 @@ static size_t walk(const struct spipe_audit *audit, size_t max_frames)
     return spipe_second_unwinder_walk(unwinder, audit, frame, max_frames, &end, &why);
 }
 
-static void test_it_comes_to_the_same_as_glibcs_backtrace(void **state)
+static void test_it_comes_to_the_same_as_libgccs_unwinder(void **state)
 {
     (void)state;
     size_t count = walk(&own.audit, OWN_STACK_FRAMES);
@@ -135,7 +135,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_it_comes_to_the_same_as_glibcs_backtrace),
+        TEST(test_it_comes_to_the_same_as_libgccs_unwinder),
         TEST(test_it_walks_again_and_again),
         TEST(test_a_cut_stack_is_told_from_its_root),
         TEST(test_an_image_without_its_file_ends_the_walk),
