@@ -154,6 +154,36 @@ void profile_kit_sample(struct profile_kit *kit, uint32_t thread_id, uint32_t st
     kit->samples++;
 }
 
+void profile_kit_begin_wall(struct profile_kit *kit)
+{
+    static const struct spipe_source source[] = {
+        {1, SPIPE_SOURCE_CPU, SPIPE_UNIT_NANOSECONDS, PROFILE_KIT_PERIOD_NS, "thread-cpu-timer", true},
+        {2, SPIPE_SOURCE_WALL, SPIPE_UNIT_NANOSECONDS, 2 * PROFILE_KIT_PERIOD_NS, "thread-state", false}};
+    struct spipe_record record = {.kind = SPIPE_RECORD_APPLIED};
+
+    record.applied = (struct spipe_applied){
+        .configuration = {.token = ""},
+        .time_quantum_ns = 1000,
+        .configuration_hash = {id_bytes, 8},
+        .source = source,
+        .source_count = 2,
+    };
+    add(kit, &record);
+}
+
+void profile_kit_wall_sample(struct profile_kit *kit, uint32_t thread_id, uint32_t stack_id, uint32_t weight,
+                             enum spipe_state state, uint64_t time_us)
+{
+    uint32_t run_length = 1;
+    uint32_t time_delta = 0;
+    uint32_t number = (uint32_t)state;
+    struct spipe_record record = {.kind = SPIPE_RECORD_SAMPLES};
+
+    record.samples =
+        (struct spipe_samples){2, time_us, &thread_id, &run_length, 1, &time_delta, &stack_id, &weight, &number, 1};
+    add(kit, &record);
+}
+
 void profile_kit_end(struct profile_kit *kit, uint64_t lost)
 {
     struct spipe_thread_ledger thread = {.thread_id = 1};

@@ -39,6 +39,11 @@ uint32_t profile_kit_stack(struct profile_kit *kit, uint32_t parent_id, uint32_t
 void profile_kit_sample(struct profile_kit *kit, uint32_t thread_id, uint32_t stack_id, uint32_t weight,
                         uint64_t time_us);
 
+/* From here on there is a wall clock too, of 20 ms; and its samples. */
+void profile_kit_begin_wall(struct profile_kit *kit);
+void profile_kit_wall_sample(struct profile_kit *kit, uint32_t thread_id, uint32_t stack_id, uint32_t weight,
+                             enum spipe_state state, uint64_t time_us);
+
 /* A ledger in which each sample was sent and `lost` more found the ring full, for the first thread, and the end. */
 void profile_kit_end(struct profile_kit *kit, uint64_t lost);
 

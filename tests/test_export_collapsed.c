@@ -135,6 +135,32 @@ static void test_nothing_sampled_gives_an_empty_text(void **state)
     assert_string_equal(fixture->text, "");
 }
 
+/* The wall clock tells of the same threads apart from the CPU samples; each state has a frame of its own. */
+static void test_states_of_the_wall_clock_stand_behind_the_thread(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spipe_export_options options = {.kind = SPIPE_SOURCE_WALL};
+
+    profile_kit_begin_wall(&fixture->kit);
+    profile_kit_wall_sample(&fixture->kit, 1, 1, 2, SPIPE_STATE_RUNNING, 6000);
+    profile_kit_wall_sample(&fixture->kit, 1, 1, 3, SPIPE_STATE_WAITING, 7000);
+    profile_kit_wall_sample(&fixture->kit, 2, 1, 4, SPIPE_STATE_WAITING, 7000);
+    profile_kit_wall_sample(&fixture->kit, 1, 1, 1, SPIPE_STATE_RUNNABLE, 8000);
+    assert_int_equal(export(fixture, &options), 0);
+    assert_string_equal(fixture->text, "demo;[running];main 40000000\n"
+                                       "demo;[waiting for a CPU];main 20000000\n"
+                                       "demo;[waiting];main 140000000\n");
+    free(fixture->text);
+    options.states = 1u << SPIPE_STATE_RUNNING | 1u << SPIPE_STATE_RUNNABLE;
+    assert_int_equal(export(fixture, &options), 0);
+    assert_string_equal(fixture->text, "demo;[running];main 40000000\n"
+                                       "demo;[waiting for a CPU];main 20000000\n");
+    free(fixture->text);
+    assert_int_equal(export(fixture, NULL), 0);
+    assert_non_null(strstr(fixture->text, "demo;main;alpha(int: long) 50000000\n"));
+    assert_null(strstr(fixture->text, "running"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +169,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads_are_chosen_by_name_and_by_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown_thread_is_not_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_range_excludes_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_states_of_the_wall_clock_stand_behind_the_thread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_sampled_gives_an_empty_text, set_up, tear_down),
     };
 

@@ -171,9 +171,34 @@ static void test_unknown_thread_writes_nothing(void **state)
     fclose(stream);
 }
 
+static void test_states_are_a_column_of_the_wall_clock_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct profile_kit *kit = &fixture->kit;
+    struct spipe_export_options options = {.kind = SPIPE_SOURCE_WALL};
+
+    profile_kit_thread(kit, 100, "demo");
+    profile_kit_stack(kit, 0, profile_kit_function(kit, "main", "", 0));
+    profile_kit_sample(kit, 1, 1, 1, 1000);
+    profile_kit_begin_wall(kit);
+    profile_kit_wall_sample(kit, 1, 1, 2, SPIPE_STATE_RUNNING, 2000);
+    profile_kit_wall_sample(kit, 1, 1, 3, SPIPE_STATE_WAITING, 3000);
+    export(fixture, &options);
+    assert_non_null(strstr(fixture->data, "\"clock\":\"wall\""));
+    assert_non_null(strstr(fixture->data, "\"weight\":[40000000,60000000]"));
+    assert_non_null(strstr(fixture->data, "\"state\":[0,1]"));
+    assert_non_null(strstr(fixture->data, "\"ns\":{\"running\":40000000,\"runnable\":0,\"waiting\":60000000}"));
+    free(fixture->page);
+    free(fixture->data);
+    export(fixture, NULL);
+    assert_non_null(strstr(fixture->data, "\"clock\":\"cpu\""));
+    assert_null(strstr(fixture->data, "\"state\":["));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_states_are_a_column_of_the_wall_clock_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_markup_in_names_stays_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_page_loads_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_mark_is_left_in_the_page, set_up, tear_down),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a page of a made-up profile: make_sample_page FILE [NODES]. The same on every run. */
+/* Writes a page of a made-up profile: make_sample_page FILE [NODES [wall]]. The same on every run. */
 #include "profile_kit.h"
 #include "viewer-stub/host/export_html.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FUNCTIONS 40u
 #define DEPTH_MAX 60u
@@ -66,8 +67,21 @@ static void add_samples(struct sample_page *page)
     }
 }
 
+/* The main thread works for 40 of 100 periods; the others wait at what they have called, and a little for a CPU. */
+static void add_wall_samples(struct sample_page *page)
+{
+    profile_kit_begin_wall(&page->kit);
+    for (uint32_t i = 0; i < 100; i++) {
+        profile_kit_wall_sample(&page->kit, 1, 1 + i % 20, 1, i % 5 < 2 ? SPIPE_STATE_RUNNING : SPIPE_STATE_WAITING, i * 1000);
+        profile_kit_wall_sample(&page->kit, 2, 30 + i % 3, 1, SPIPE_STATE_WAITING, i * 1000);
+        profile_kit_wall_sample(&page->kit, 3, 50, 1, i % 10 == 0 ? SPIPE_STATE_RUNNABLE : SPIPE_STATE_WAITING, i * 1000);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    bool is_wall = argc > 3 && strcmp(argv[3], "wall") == 0;
+    struct spipe_export_options options = {.kind = is_wall ? SPIPE_SOURCE_WALL : SPIPE_SOURCE_CPU};
     struct sample_page page = {.seed = 1, .node_count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 2000};
     FILE *stream = argc > 1 ? fopen(argv[1], "w") : NULL;
     struct spipe_symbols *symbols = NULL;
@@ -75,7 +89,7 @@ int main(int argc, char **argv)
 
     page.depth = calloc(page.node_count + 1, sizeof *page.depth);
     if (!stream || !page.depth) {
-        fprintf(stderr, "usage: make_sample_page FILE [NODES]\n");
+        fprintf(stderr, "usage: make_sample_page FILE [NODES [wall]]\n");
         return 2;
     }
     profile_kit_init(&page.kit);
@@ -85,9 +99,11 @@ int main(int argc, char **argv)
     add_functions(&page);
     add_stacks(&page);
     add_samples(&page);
+    if (is_wall)
+        add_wall_samples(&page);
     profile_kit_end(&page.kit, 12);
     symbols = spipe_symbols_new(page.kit.store);
-    status = symbols ? spipe_export_html(page.kit.store, symbols, NULL, NULL, stream) : -1;
+    status = symbols ? spipe_export_html(page.kit.store, symbols, &options, NULL, stream) : -1;
     spipe_symbols_free(symbols);
     profile_kit_done(&page.kit);
     free(page.depth);

@@ -46,6 +46,14 @@ state 'zoom=999.5' 'aria-current="true">all</button>'
 state 'tab=functions' 'id="panel-graph" role="tabpanel" aria-labelledby="tab-graph" hidden'
 state 'tab=ledger' 'id="panel-functions" role="tabpanel" aria-labelledby="tab-functions" hidden'
 
+# The same program by the wall clock: 40 periods of 20 ms of work, 250 of waiting, 10 of waiting for a CPU.
+"$1" "$page" 2000 wall
+state '' 'data-clock="wall"' '<dd>6.00' 'aria-pressed="true"><span class="swatch"' 'wall-clock profile' \
+    'running 800' 'waiting for a CPU 200' 'waiting 5'
+state 'states=waiting,runnable&reverse=1' 'waiting for a CPU 200' '>5' 'aria-pressed="false"><span class="swatch"'
+state 'tab=ledger&states=running' 'Wall clock' 'Lives of threads' 'running 800'
+"$1" "$page"
+
 "$here/check_flamegraph.sh" "$page" compute_everything || fail "check_flamegraph.sh does not find what is there"
 if "$here/check_flamegraph.sh" "$page" no_such_function 2> /dev/null; then
     fail "check_flamegraph.sh finds what is not there"

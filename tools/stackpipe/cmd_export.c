@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture_end.h"
+#include "clock_wish.h"
 #include "complain.h"
 #include "options.h"
 #include "out_file.h"
@@ -58,6 +59,28 @@ static void choose_output(const struct form *form, const char *capture, char *pa
     snprintf(path, size, "%.*s%s", (int)len, capture, form->ending);
 }
 
+/* A list such as "running,waiting". */
+static int read_states(const struct spipe_options *options, uint32_t *ret_states)
+{
+    static const char *const names[SPIPE_STORE_STATES] = {[SPIPE_STATE_RUNNING] = "running",
+                                                          [SPIPE_STATE_WAITING] = "waiting",
+                                                          [SPIPE_STATE_RUNNABLE] = "runnable"};
+    const char *list = spipe_options_text(options, "state", "");
+    for (size_t len; list[0] != '\0'; list += len + (list[len] != '\0')) {
+        uint32_t state = 0;
+        len = strcspn(list, ",");
+        while (state < SPIPE_STORE_STATES && (strlen(names[state]) != len || strncmp(list, names[state], len) != 0)) {
+            state++;
+        }
+        if (state == SPIPE_STORE_STATES) {
+            return spipe_options_complain(options->verb, "--state: '%.*s' is none of running, runnable and waiting",
+                                          (int)len, list);
+        }
+        *ret_states |= 1u << state;
+    }
+    return 0;
+}
+
 static int read_wishes(const struct spipe_options *options, const struct form **ret_form,
                        struct spipe_export_options *ret_wishes)
 {
@@ -70,6 +93,10 @@ static int read_wishes(const struct spipe_options *options, const struct form **
         return spipe_options_complain(options->verb, "--format: '%s' is neither collapsed nor html", name);
     }
     *ret_wishes = (struct spipe_export_options){.thread = spipe_options_text(options, "thread", NULL)};
+    int code = read_states(options, &ret_wishes->states);
+    if (code != 0) {
+        return code;
+    }
     if (!spipe_options_seconds(options, "from", 0, UINT64_C(1000000000000000000), &ret_wishes->from_ns) ||
         !spipe_options_seconds(options, "to", 0, UINT64_C(1000000000000000000), &ret_wishes->to_ns)) {
         return SPIPE_EXIT_USAGE;
@@ -123,6 +150,13 @@ int cmd_export(const struct spipe_options *options)
     struct spipe_store *store = NULL;
     struct spipe_capture_end end;
     code = spipe_capture_end_load(options->operand[0], &store, &end);
+    if (code == 0) {
+        code = spipe_clock_wish_read(options, store, &wishes.kind);
+    }
+    if (code == 0 && wishes.states != 0 && wishes.kind != SPIPE_SOURCE_WALL) {
+        spipe_complain("export: --state is for the wall clock");
+        code = SPIPE_EXIT_FAILED;
+    }
     if (code == 0) {
         code = write_file(form, spipe_options_text(options, "output", path), &wishes, store, &end);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture_end.h"
+#include "clock_wish.h"
 #include "complain.h"
 #include "options.h"
 #include "report_text.h"
@@ -8,14 +9,13 @@
 #include "protocol/status.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define TOP_USUAL 20
 #define TOP_MAX   1000000
 
 struct wanted {
     size_t top;
-    bool is_wall;
+    enum spipe_source_kind kind;
     const struct spipe_audit_result *audit; /* NULL: not wanted */
 };
 
@@ -28,21 +28,6 @@ static int write_tree(const struct spipe_store *store, const struct spipe_naming
         spipe_calltree_done(&tree);
     }
     return status;
-}
-
-/* What --clock says; without it, the wall clock where the capture has one. */
-static int read_clock(const struct spipe_options *options, bool has_wall, bool *ret_is_wall)
-{
-    const char *clock = spipe_options_text(options, "clock", has_wall ? "wall" : "cpu");
-    *ret_is_wall = strcmp(clock, "wall") == 0;
-    if (!*ret_is_wall && strcmp(clock, "cpu") != 0) {
-        return spipe_options_complain(options->verb, "--clock: '%s' is neither cpu nor wall", clock);
-    }
-    if (*ret_is_wall && !has_wall) {
-        spipe_complain("report: the capture has no wall clock; record --clock wall makes one that has");
-        return SPIPE_EXIT_FAILED;
-    }
-    return 0;
 }
 
 static int write_wall_text(const struct spipe_options *options, const struct spipe_summary *summary,
@@ -95,7 +80,7 @@ static int write_report(const struct spipe_options *options, const struct spipe_
     bool is_json = spipe_options_has(options, "json");
     if (is_json) {
         spipe_summary_write_json(&summary, store, end, stdout);
-    } else if (wanted->is_wall) {
+    } else if (wanted->kind == SPIPE_SOURCE_WALL) {
         status = write_wall_text(options, &summary, store, &naming);
     } else {
         status = write_text(options, &summary, store, &naming);
@@ -130,11 +115,11 @@ int cmd_report(const struct spipe_options *options)
     struct spipe_capture_end end;
     struct spipe_audit_result audit = {0};
     bool is_audited = spipe_options_has(options, "audit");
-    struct wanted wanted = {(size_t)top, false, is_audited ? &audit : NULL};
+    struct wanted wanted = {(size_t)top, SPIPE_SOURCE_CPU, is_audited ? &audit : NULL};
     int code = is_audited ? spipe_capture_end_load_audited(options->operand[0], &store, &end, &audit)
                           : spipe_capture_end_load(options->operand[0], &store, &end);
     if (code == SPIPE_EXIT_OK) {
-        code = read_clock(options, spipe_store_has_kind(store, SPIPE_SOURCE_WALL), &wanted.is_wall);
+        code = spipe_clock_wish_read(options, store, &wanted.kind);
     }
     if (code == SPIPE_EXIT_OK) {
         code = report_store(options, store, &end, &wanted);

@@ -99,6 +99,21 @@ static void say_how_good_it_is(const struct spipe_summary *summary, bool is_cut)
     }
 }
 
+static void say_how_threads_lived(const struct spipe_wall_summary *wall)
+{
+    char threads[SPIPE_PLAIN_NUMBER_MAX];
+    char lived[SPIPE_PLAIN_NUMBER_MAX];
+    char ran[SPIPE_PLAIN_NUMBER_MAX];
+    char queued[SPIPE_PLAIN_NUMBER_MAX];
+    char slept[SPIPE_PLAIN_NUMBER_MAX];
+    spipe_complain("%s lived for %s: %s running, %s waiting for a CPU, %s waiting",
+                   spipe_plain_text_count(wall->thread_count, "thread", threads),
+                   spipe_plain_text_duration(wall->weight_ns, lived),
+                   spipe_plain_text_duration(wall->ns[SPIPE_STATE_RUNNING], ran),
+                   spipe_plain_text_duration(wall->ns[SPIPE_STATE_RUNNABLE], queued),
+                   spipe_plain_text_duration(wall->ns[SPIPE_STATE_WAITING], slept));
+}
+
 static void write_about_file(const struct spipe_recorder *recorder)
 {
     struct spipe_store *store = spipe_store_new(NULL);
@@ -109,6 +124,9 @@ static void write_about_file(const struct spipe_recorder *recorder)
         say_what_is_in(&summary, recorder);
         say_how_good_it_is(&summary, summary.cut && recorder->status == 0);
         spipe_record_processes_write(&summary.processes);
+        if (summary.wall.has_source) {
+            say_how_threads_lived(&summary.wall);
+        }
         spipe_complain("look at it with: stackpipe report %s", recorder->path);
         spipe_summary_done(&summary);
     }

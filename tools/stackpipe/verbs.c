@@ -100,6 +100,11 @@ static const struct spipe_option_row export_options[] = {
      "Where it goes; - is standard output. When not given: standard output for collapsed, and for html the capture's "
      "path with .html in place of .spipe."},
     {"thread", 0, "NAME", SPIPE_COMPLETE_NOTHING, "Only threads of that name, or with that number."},
+    {"clock", 0, "cpu|wall", SPIPE_COMPLETE_WORDS,
+     "Which clock of a capture that was recorded with --clock wall; wall when not given. Collapsed stacks then have "
+     "[running], [waiting for a CPU] or [waiting] behind the thread, and the page lets one choose."},
+    {"state", 0, "LIST", SPIPE_COMPLETE_NOTHING,
+     "Of the wall clock only running, runnable (waiting for a CPU) or waiting, or more than one, parted by commas."},
     {"from", 0, "S", SPIPE_COMPLETE_NOTHING,
      "Only samples from that second on, counted from the start of the recording."},
     {"to", 0, "S", SPIPE_COMPLETE_NOTHING, "Only samples before that second."},

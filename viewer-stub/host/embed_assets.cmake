@@ -2,7 +2,7 @@
 # Puts the page's sources together and writes them as a C array:
 #   cmake -DFOLDER=flamegraph -DOUTPUT=flamegraph_page.c -P embed_assets.cmake
 
-set(scripts format model colours graph panels main)
+set(scripts format model colours graph panels states main)
 file(READ ${FOLDER}/page.html page)
 file(READ ${FOLDER}/style.css style)
 set(script "\"use strict\";\n(() => {\n")

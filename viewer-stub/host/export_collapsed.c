@@ -3,6 +3,7 @@
 
 #include "protocol/status.h"
 #include "viewer-stub/host/utf8.h"
+#include "viewer-stub/host/wall_summary.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,6 +55,16 @@ static void append_name(struct text *text, const char *name)
         *at = ':';
 }
 
+/* Time of the wall clock is told apart by a frame of its own, outside of all functions. */
+static void append_state(struct text *text, uint32_t state)
+{
+    if (text->len > 0)
+        append(text, ";", 1);
+    append(text, "[", 1);
+    append_name(text, spipe_wall_summary_state_name(state));
+    append(text, "]", 1);
+}
+
 /* The functions of `node` from the outermost on, into `text`. `path` has room for the deepest stack. */
 static void append_stack(struct text *text, const struct spipe_symbols *symbols,
                          const struct spipe_export_stacks *stacks, uint32_t node, uint32_t *path)
@@ -80,6 +91,8 @@ static char *make_stack(const struct spipe_store *store, const struct spipe_symb
         spipe_store_get_thread(store, entry->thread, &thread);
         append_name(&text, thread.name);
     }
+    if (options && options->kind == SPIPE_SOURCE_WALL)
+        append_state(&text, entry->state);
     append_stack(&text, symbols, stacks, entry->node, path);
     if (text.failed) {
         free(text.bytes);

@@ -4,7 +4,7 @@
  *
  * The file needs nothing but a browser: it loads nothing from anywhere, and its own rules forbid it to. All names from
  * the profile are data in it, never markup. The state of the view is in its address
- * (#search=name&reverse=1&threads=tid,tid&tab=functions), so that a view can be passed on.
+ * (#search=name&reverse=1&threads=tid,tid&states=running,waiting&tab=functions), so that a view can be passed on.
  */
 #ifndef SPIPE_HOST_EXPORT_HTML_H
 #define SPIPE_HOST_EXPORT_HTML_H

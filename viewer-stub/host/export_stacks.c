@@ -130,7 +130,9 @@ static int compare_entries(const void *left, const void *right)
 
     if (a->thread != b->thread)
         return a->thread < b->thread ? -1 : 1;
-    return (a->node > b->node) - (a->node < b->node);
+    if (a->node != b->node)
+        return a->node < b->node ? -1 : 1;
+    return (a->state > b->state) - (a->state < b->state);
 }
 
 /* Different places of the same functions have become the same node. */
@@ -161,7 +163,8 @@ static int map_entries(struct builder *builder, const struct spipe_fold *fold, s
         return SPIPE_E_NO_MEMORY;
     for (size_t i = 0; i < fold->count && status == SPIPE_OK; i++) {
         struct spipe_export_entry *entry = &stacks->entry[i];
-        *entry = (struct spipe_export_entry){fold->entry[i].thread, 0, fold->entry[i].samples, fold->entry[i].weight};
+        *entry = (struct spipe_export_entry){fold->entry[i].thread, 0, fold->entry[i].state,
+                                              fold->entry[i].samples, fold->entry[i].weight};
         status = map_stack(builder, fold->entry[i].node, &entry->node);
     }
     stacks->entry_count = fold->count;
@@ -238,6 +241,8 @@ int spipe_export_stacks_init(const struct spipe_store *store, struct spipe_symbo
     if (options && options->thread)
         status = find_threads(store, options->thread, &threads, &filter.thread_count);
     filter.thread = threads;
+    filter.kind = options ? options->kind : SPIPE_SOURCE_CPU;
+    filter.states = options ? options->states : 0;
     filter.from_ns = options ? options->from_ns : 0;
     filter.to_ns = options ? options->to_ns : 0;
     if (status == SPIPE_OK)

@@ -14,8 +14,10 @@
 extern "C" {
 #endif
 
-/* All 0 is everything. Only CPU samples are exported. */
+/* All 0 is everything of the CPU source. */
 struct spipe_export_options {
+    enum spipe_source_kind kind; /* SPIPE_SOURCE_WALL: the wall clock instead; 0: CPU samples */
+    uint32_t states;             /* of the wall clock: 1 << enum spipe_state for each that is wanted; 0: all */
     const char *thread;    /* only threads with this name, or with this number as their tid; NULL: all */
     uint64_t from_ns;      /* only samples from here on, since the first session's origin */
     uint64_t to_ns;        /* and before this; 0: no end */
@@ -35,6 +37,7 @@ struct spipe_export_node {
 struct spipe_export_entry {
     uint32_t thread; /* index in the store */
     uint32_t node;
+    uint32_t state; /* enum spipe_state */
     uint64_t samples;
     uint64_t weight_ns;
 };
@@ -42,7 +45,7 @@ struct spipe_export_entry {
 struct spipe_export_stacks {
     struct spipe_export_node *node;
     uint32_t node_count;
-    struct spipe_export_entry *entry; /* sorted by thread, then node; each pair once */
+    struct spipe_export_entry *entry; /* sorted by thread, then node, then state; each once */
     size_t entry_count;
     uint64_t samples;
     uint64_t weight_ns;

@@ -38,7 +38,9 @@ static int compare_entries(const void *left, const void *right)
 
     if (a->thread != b->thread)
         return a->thread < b->thread ? -1 : 1;
-    return (a->node > b->node) - (a->node < b->node);
+    if (a->node != b->node)
+        return a->node < b->node ? -1 : 1;
+    return (a->state > b->state) - (a->state < b->state);
 }
 
 static void *allocate_map(uint32_t count)
@@ -322,21 +324,28 @@ static void write_nodes(const struct spipe_html_data *data, const struct tables 
     spipe_json_end_object(json);
 }
 
+static bool is_wall(const struct spipe_html_data *data)
+{
+    return data->options && data->options->kind == SPIPE_SOURCE_WALL;
+}
+
+/* States, which only the wall clock has, are plain numbers. */
 static void write_entries(const struct spipe_html_data *data, const struct tables *tables, struct spipe_json *json)
 {
-    static const struct spipe_export_entry zero = {0, 0, 0, 0};
-    static const char *const key[] = {"thread", "node", "weight", "samples"};
+    static const struct spipe_export_entry zero = {0, 0, 0, 0, 0};
+    static const char *const key[] = {"thread", "node", "weight", "samples", "state"};
+    size_t column_count = is_wall(data) ? sizeof key / sizeof key[0] : sizeof key / sizeof key[0] - 1;
 
     spipe_json_key(json, "entries");
     spipe_json_begin_object(json);
-    for (size_t column = 0; column < sizeof key / sizeof key[0]; column++) {
+    for (size_t column = 0; column < column_count; column++) {
         spipe_json_key(json, key[column]);
         spipe_json_begin_array(json);
         for (size_t i = 0; i < data->stacks->entry_count; i++) {
             const struct spipe_export_entry *entry = &tables->entry[i];
             const struct spipe_export_entry *before = i ? entry - 1 : &zero;
             int64_t value[] = {(int64_t)entry->thread - before->thread, (int64_t)entry->node - before->node,
-                               (int64_t)entry->weight_ns, (int64_t)entry->samples};
+                               (int64_t)entry->weight_ns, (int64_t)entry->samples, (int64_t)entry->state};
             spipe_json_signed(json, value[column]);
         }
         spipe_json_end_array(json);
@@ -352,6 +361,7 @@ int spipe_html_data_write(const struct spipe_html_data *data, struct spipe_json 
     if (status == SPIPE_OK) {
         spipe_json_begin_object(json);
         spipe_json_member_unsigned(json, "format", 1);
+        spipe_json_member_text(json, "clock", is_wall(data) ? "wall" : "cpu");
         spipe_html_data_write_run(data, json);
         spipe_html_data_write_summary(data->summary, json);
         write_images(data, &tables, json);

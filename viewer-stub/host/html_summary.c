@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of the page's data that tell of the whole capture: what ran, and the ledger. */
 #include "viewer-stub/host/html_data.h"
+#include "viewer-stub/host/wall_summary_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,6 +52,11 @@ static void write_note(const struct spipe_export_options *options, struct spipe_
 
     if (options && options->thread)
         len = (size_t)snprintf(note, sizeof note, "thread %.100s", options->thread);
+    for (uint32_t state = 0; options && options->states != 0 && state < SPIPE_STORE_STATES; state++) {
+        if (options->states >> state & 1)
+            len += (size_t)snprintf(note + len, sizeof note - len, "%s%s", len ? ", " : "",
+                                    spipe_wall_summary_state_name(state));
+    }
     if (options && (options->from_ns > 0 || options->to_ns > 0)) {
         snprintf(note + len, sizeof note - len, "%sfrom %.3f s", len ? ", " : "", (double)options->from_ns / 1e9);
         len = strlen(note);
@@ -145,6 +151,8 @@ void spipe_html_data_write_summary(const struct spipe_summary *summary, struct s
     write_ledger(summary, json);
     write_stacks(summary, json);
     write_gaps(summary, json);
+    if (summary->wall.has_source)
+        spipe_wall_summary_write_json(&summary->wall, json);
     spipe_json_key(json, "end");
     spipe_json_begin_object(json);
     spipe_json_member_text(json, "reason", summary->end_reason);

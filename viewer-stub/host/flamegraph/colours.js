@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Colours by image, the heaviest first; grey for what is no function. */
+/* Colours by image, the heaviest first; grey for what is no function. States of threads have colours of their own. */
 
 const HUES = [28, 205, 140, 265, 50, 330, 180, 95, 235, 5, 300, 160];
 
@@ -33,6 +33,11 @@ class Colours {
     this.outline = dark ? "#ffffff" : "#10141a";
     this.hatch = this.makeHatch(dark ? "rgba(255,255,255,.16)" : "rgba(0,0,0,.14)");
     this.cache = new Map();
+  }
+
+  /* Of a state, by its number in the data. */
+  stateFill(state) {
+    return (this.isDark ? ["#4cc38a", "#5b9dff", "#ffb454"] : ["#1b8a4c", "#1f63c6", "#d97706"])[state];
   }
 
   makeHatch(colour) {

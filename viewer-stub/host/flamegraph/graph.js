@@ -6,6 +6,8 @@ const ROW = 20;
 const GAP = 1;
 const TEXT_MIN = 34;
 const WIDTH_MIN = 0.5;
+/* The strip at a frame's foot that tells its states apart. */
+const STRIP = 3;
 
 class Graph {
   constructor(canvas, scroll, stage, colours) {
@@ -141,9 +143,20 @@ class Graph {
       this.context.fillStyle = this.colours.hatch;
       this.context.fillRect(x, y + GAP, shown, ROW - GAP);
     }
+    if (frame.by) this.drawStates(frame, x, y + ROW - STRIP, shown);
     if (width >= TEXT_MIN) this.drawText(frame, paint, x, y, shown);
     this.context.globalAlpha = 1;
     if (width >= 1) this.drawn.push({ frame, x, y, width });
+  }
+
+  drawStates(frame, x, y, width) {
+    let at = x;
+    for (const { index } of STATES) {
+      const part = (width * frame.by[index]) / (frame.total || 1);
+      this.context.fillStyle = this.colours.stateFill(index);
+      this.context.fillRect(at, y, part, STRIP);
+      at += part;
+    }
   }
 
   drawText(frame, paint, x, y, width) {

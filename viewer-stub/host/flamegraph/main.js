@@ -11,6 +11,7 @@ class Page {
     this.found = null;
     this.tab = "graph";
     this.chosen = null;
+    this.states = null;
     this.colours = new Colours(model);
     this.graph = new Graph(byId("canvas"), byId("scroll"), byId("stage"), this.colours);
     this.table = new FunctionTable(model, (fn) => this.pick(fn));
@@ -18,6 +19,7 @@ class Page {
     fillLegend(model, this.colours);
     fillLedger(model);
     fillHelp(byId("help"));
+    this.stateChooser = new StateChooser(this);
     this.listen();
     this.readAddress();
     document.body.dataset.ready = "1";
@@ -37,10 +39,12 @@ class Page {
     this.rebuild();
   }
 
-  choose(chosen) {
+  choose(chosen, states = this.states) {
     this.chosen = chosen;
-    this.model.select(chosen);
+    this.states = states;
+    this.model.select(chosen, states);
     this.nameThreads();
+    this.stateChooser.fill();
     this.rebuild();
   }
 
@@ -135,6 +139,7 @@ class Page {
     if (this.searchText) state.set("search", this.searchText);
     if (this.reversed) state.set("reverse", "1");
     if (this.chosen) state.set("threads", [...this.chosen].map((thread) => this.model.threads[thread].tid).join(","));
+    if (this.states) state.set("states", stateKeys(this.states));
     if (this.graph.zoom && this.graph.zoom.parent) state.set("zoom", this.graph.zoom.path().join("."));
     this.written = "#" + state.toString();
     if (location.hash !== this.written && (location.hash || state.toString())) location.replace(this.written);
@@ -146,7 +151,7 @@ class Page {
     this.reversed = state.get("reverse") === "1";
     this.searchText = state.get("search") || "";
     byId("search").value = this.searchText;
-    this.choose(this.readThreads(state.get("threads")));
+    this.choose(this.readThreads(state.get("threads")), readStates(this.model, state.get("states")));
     this.zoomTo(this.readZoom(state.get("zoom")));
     this.show(TABS.includes(state.get("tab")) ? state.get("tab") : "graph");
     this.graph.scrollToRoot();
@@ -193,6 +198,7 @@ class Page {
     window.addEventListener("hashchange", () => location.hash !== this.written && this.readAddress());
     this.colours.dark.addEventListener("change", () => {
       this.colours.refresh();
+      this.stateChooser.fill();
       fillLegend(this.model, this.colours);
       this.graph.redraw();
     });
@@ -263,6 +269,7 @@ class Page {
       "?": () => byId("help").showModal(),
       r: () => this.setReversed(!this.reversed),
       t: () => byId("threads-button").click(),
+      w: () => this.stateChooser.next(),
       n: () => this.focusOn(this.graph.nextFound(1)),
       p: () => this.focusOn(this.graph.nextFound(-1)),
       1: () => this.show("graph"),

@@ -5,9 +5,17 @@ const KIND_NAMELESS = 1;
 const KIND_GENERATED = 3;
 const KIND_STAND_IN = 4;
 
+/* States of threads in a wall-clock profile, in the order in which they are shown; `index` is their number in the data. */
+const STATES = [
+  { index: 0, key: "running", name: "Running" },
+  { index: 2, key: "runnable", name: "Waiting for a CPU" },
+  { index: 1, key: "waiting", name: "Waiting" },
+];
+
 class Model {
   constructor(data) {
     this.data = data;
+    this.isWall = data.clock === "wall";
     this.functions = data.functions;
     this.threads = data.threads;
     this.images = data.images;
@@ -18,7 +26,7 @@ class Model {
     this.nodeCount = this.function.length;
     this.readEntries(data.entries);
     this.linkChildren();
-    this.select(null);
+    this.select(null, null);
   }
 
   /* Entries are sorted by thread and node; both columns hold differences. */
@@ -36,6 +44,7 @@ class Model {
     }
     this.entryWeight = entries.weight;
     this.entrySamples = entries.samples;
+    this.entryState = entries.state || null;
   }
 
   linkChildren() {
@@ -47,29 +56,40 @@ class Model {
     }
   }
 
-  /* Sums for a set of thread indexes; null: all threads. */
-  select(chosen) {
+  /* Sums for a set of thread indexes and one of states; null: all. */
+  select(chosen, states) {
     this.chosen = chosen;
+    this.selfBy = this.isWall ? STATES.map(() => new Float64Array(this.nodeCount)) : null;
     this.self = new Float64Array(this.nodeCount);
     this.selfSamples = new Float64Array(this.nodeCount);
     for (let i = 0; i < this.entryWeight.length; i++) {
       if (chosen && !chosen.has(this.entryThread[i])) continue;
+      if (states && !states.has(this.entryState[i])) continue;
+      if (this.selfBy) this.selfBy[this.entryState[i]][this.entryNode[i]] += this.entryWeight[i];
       this.self[this.entryNode[i]] += this.entryWeight[i];
       this.selfSamples[this.entryNode[i]] += this.entrySamples[i];
     }
     this.total = this.self.slice();
     this.totalSamples = this.selfSamples.slice();
+    this.totalBy = this.selfBy && this.selfBy.map((column) => column.slice());
     for (let node = this.nodeCount - 1; node > 0; node--) {
       this.total[this.parent[node]] += this.total[node];
       this.totalSamples[this.parent[node]] += this.totalSamples[node];
+      if (this.totalBy) for (const column of this.totalBy) column[this.parent[node]] += column[node];
     }
     this.sumFunctions();
+  }
+
+  /* The time of a node in each state, by their numbers; null without a wall clock. */
+  statesOf(columns, node) {
+    return columns && columns.map((column) => column[node]);
   }
 
   /* Self and total of each function; a sample counts once for a function that is on its stack several times. */
   sumFunctions() {
     this.functionSelf = new Float64Array(this.functionCount);
     this.functionTotal = new Float64Array(this.functionCount);
+    this.functionSelfBy = this.selfBy && STATES.map(() => new Float64Array(this.functionCount));
     const onPath = new Int32Array(this.functionCount);
     let node = 0;
     let down = true;
@@ -78,6 +98,7 @@ class Model {
       if (down) {
         if (fn >= 0) {
           this.functionSelf[fn] += this.self[node];
+          if (this.selfBy) this.functionSelfBy.forEach((column, state) => (column[fn] += this.selfBy[state][node]));
           if (onPath[fn]++ === 0) this.functionTotal[fn] += this.total[node];
         }
         if (this.firstChild[node] >= 0) {
@@ -161,6 +182,7 @@ class Frame {
     this.total = 0;
     this.self = 0;
     this.samples = 0;
+    this.by = null; /* `total` by state */
     this.start = 0;
     this.made = null;
   }
@@ -193,6 +215,7 @@ class CalleeFrame extends Frame {
     this.total = model.total[node];
     this.self = model.self[node];
     this.samples = model.totalSamples[node];
+    this.by = model.statesOf(model.totalBy, node);
   }
 
   children() {
@@ -214,14 +237,17 @@ class CallerFrame extends Frame {
     this.at = [];
     this.weights = [];
     this.counts = [];
+    this.states = [];
   }
 
-  add(node, weight, samples) {
+  add(node, weight, samples, states) {
     this.total += weight;
     this.samples += samples;
+    if (states) this.by = states.map((time, state) => time + (this.by ? this.by[state] : 0));
     this.at.push(node);
     this.weights.push(weight);
     this.counts.push(samples);
+    this.states.push(states);
   }
 
   children() {
@@ -233,7 +259,7 @@ class CallerFrame extends Frame {
       const fn = this.model.function[node];
       let child = byFunction.get(fn);
       if (!child) byFunction.set(fn, (child = new CallerFrame(this.model, fn, this)));
-      child.add(node, this.weights[i], this.counts[i]);
+      child.add(node, this.weights[i], this.counts[i], this.states[i]);
     }
     return this.finish([...byFunction.values()]);
   }
@@ -248,12 +274,13 @@ function callerRoot(model) {
   const byFunction = new Map();
   root.total = model.total[0];
   root.samples = model.totalSamples[0];
+  root.by = model.statesOf(model.totalBy, 0);
   for (let node = 1; node < model.nodeCount; node++) {
     if (model.self[node] === 0) continue;
     const fn = model.function[node];
     let child = byFunction.get(fn);
     if (!child) byFunction.set(fn, (child = new CallerFrame(model, fn, root)));
-    child.add(node, model.self[node], model.selfSamples[node]);
+    child.add(node, model.self[node], model.selfSamples[node], model.statesOf(model.selfBy, node));
     child.self += model.self[node];
   }
   root.finish([...byFunction.values()]);

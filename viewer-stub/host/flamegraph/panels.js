@@ -14,6 +14,9 @@ function fillHeader(model) {
   byId("when").textContent = when.filter(Boolean).join("  \u00b7  ");
   const reached = summary.stacks.reached_root;
   const lost = summary.ledger.dropped_total;
+  document.title = `${run.program} \u2013 ${model.isWall ? "wall-clock" : "CPU"} profile`;
+  document.body.dataset.clock = model.isWall ? "wall" : "cpu";
+  if (model.isWall) byId("facts").append(...wallFacts(summary.wall));
   byId("facts").append(
     fact("CPU time sampled", duration(summary.weight_ns)),
     fact("Samples", count(summary.samples)),
@@ -21,6 +24,14 @@ function fillHeader(model) {
     ...summary.gaps.map((gap) => fact("Not seen: " + gap.name, percent(gap.cpu_ns, summary.process_cpu_ns))),
     fact("Lost", lost ? percent(lost, summary.ledger.attempted) : "none", lost ? count(lost) + " samples" : ""),
     fact("Whole stacks", percent(reached, summary.samples), "reached the thread's root"));
+}
+
+function wallFacts(wall) {
+  const ofAll = (key) => percent(wall.ns[key], wall.weight_ns) + " of the threads' lives";
+  return [
+    fact("Threads lived", duration(wall.weight_ns), "all threads' lives together"),
+    ...STATES.map(({ key, name }) => fact(name, duration(wall.ns[key]), ofAll(key))),
+  ];
 }
 
 function fact(name, value, note) {
@@ -40,8 +51,9 @@ function fillLegend(model, colours) {
 function describe(model, frame, zoom) {
   const all = model.total[0];
   if (frame.fn < 0) {
+    const sum = `${milliseconds(frame.total)} in ${count(frame.samples)} samples`;
     return [element("strong", {}, "all"), element("span", { class: "numbers" },
-      `${milliseconds(frame.total)} in ${count(frame.samples)} samples`)];
+      [sum, ...describeStates(frame)].join("  \u00b7  "))];
   }
   const where = [model.imagePath(frame.fn), model.place(frame.fn)];
   const numbers = [
@@ -49,12 +61,19 @@ function describe(model, frame, zoom) {
     `self ${milliseconds(frame.self)} (${percent(frame.self, all)})`,
     `${count(frame.samples)} samples`,
   ];
+  numbers.push(...describeStates(frame));
   if (zoom && zoom.parent && frame !== zoom) numbers.push(`${percent(frame.total, zoom.total)} of the zoomed frame`);
   return [
     element("strong", { class: "mono" }, model.functions.name[frame.fn]),
     element("span", { class: "numbers" }, numbers.join("  \u00b7  ")),
     element("span", { class: "where" }, where.filter(Boolean).join("  \u00b7  ")),
   ];
+}
+
+function describeStates(frame) {
+  if (!frame.by) return [];
+  return STATES.filter(({ index }) => frame.by[index] > 0)
+    .map(({ index, name }) => `${name.toLowerCase().replace("cpu", "CPU")} ${milliseconds(frame.by[index])}`);
 }
 
 class FunctionTable {
@@ -76,7 +95,7 @@ class FunctionTable {
   }
 
   sortBy(key) {
-    this.descending = key === this.key ? !this.descending : key === "self" || key === "total";
+    this.descending = key === this.key ? !this.descending : key !== "image" && key !== "name";
     this.key = key;
     this.fill();
   }
@@ -84,6 +103,8 @@ class FunctionTable {
   value(fn) {
     if (this.key === "self") return this.model.functionSelf[fn];
     if (this.key === "total") return this.model.functionTotal[fn];
+    const state = STATES.find(({ key }) => key === this.key);
+    if (state) return this.model.functionSelfBy[state.index][fn];
     if (this.key === "image") return this.model.imageName(fn);
     return this.model.functions.name[fn];
   }
@@ -115,6 +136,8 @@ class FunctionTable {
       element("td", { class: "number metered" }, bar, percent(model.functionSelf[fn], all)),
       element("td", { class: "number" }, milliseconds(model.functionTotal[fn])),
       element("td", { class: "number" }, percent(model.functionTotal[fn], all)),
+      ...STATES.map(({ index }) => element("td", { class: "number wall-only" },
+        model.isWall && model.functionSelfBy[index][fn] ? milliseconds(model.functionSelfBy[index][fn]) : "\u2013")),
       element("td", {}, name),
       element("td", { title: model.imagePath(fn) || null }, model.imageName(fn)),
       element("td", { class: "mono small" }, model.place(fn)));
@@ -130,8 +153,9 @@ class FunctionTable {
       else head.removeAttribute("aria-sort");
     }
     byId("functions-caption").textContent = `${count(rows.length)} functions${this.found ? " found" : ""}, ` +
-      `${milliseconds(this.model.total[0])} of CPU time. Self: in the function's own code. Total: with all that it ` +
-      "calls, each sample counted once however often the function recurs.";
+      `${milliseconds(this.model.total[0])} of ${this.model.isWall ? "elapsed" : "CPU"} time. Self: in the function's ` +
+      "own code. Total: with all that it calls, each sample counted once however often the function recurs." +
+      (this.model.isWall ? " Running, for a CPU and waiting are parts of self." : "");
     byId("functions-more").hidden = shown.length === rows.length;
     byId("functions-more").textContent = `Show all ${count(rows.length)}`;
   }
@@ -222,6 +246,29 @@ function stacksCard(summary) {
   return card("Stacks", "Where the stacks of the samples end.", table(null, rows));
 }
 
+function wallCard(wall) {
+  const row = (name, ns) => [name, duration(ns), percent(ns, wall.weight_ns)];
+  const { ledger } = wall;
+  const lost = Object.entries(ledger.dropped).filter(([, number]) => number > 0)
+    .map(([name, number]) => ["lost: " + words(name), count(number) + " periods", percent(number, ledger.attempted)]);
+  const rows = [
+    ["threads lived", duration(wall.weight_ns), ""],
+    ...STATES.map(({ key, name }) => row(name.toLowerCase().replace("cpu", "CPU"), wall.ns[key])),
+    row("place not seen", wall.not_seen_ns),
+    ["looks", decimals(wall.rate_hz, 0) + "\u202fHz", ""],
+    ...lost,
+  ];
+  return card("Wall clock", "How all threads together spent their lives.", table(null, rows));
+}
+
+function wallThreadsCard(wall) {
+  const rows = wall.threads.slice(0, 50).map((thread) => [
+    thread.name || "(no name)", String(thread.tid), ...STATES.map(({ key }) => duration(thread.ns[key]))]);
+  const total = wall.threads.length;
+  return card("Lives of threads", total > rows.length ? `The longest, of ${count(total)} in all.` : null,
+    table(["Name", "Id", ...STATES.map(({ name }) => name)], rows));
+}
+
 function threadsCard(model) {
   const rows = model.threads.slice(0, 50).map((thread) => [
     thread.name || "(no name)",
@@ -246,12 +293,16 @@ function imagesCard(model) {
 
 function fillLedger(model) {
   const { summary } = model.data;
-  byId("ledger").replaceChildren(lossCard(summary), coverageCard(summary), costCard(summary), howCard(summary),
-    stacksCard(summary), threadsCard(model), imagesCard(model));
+  const wall = summary.wall ? [wallCard(summary.wall), wallThreadsCard(summary.wall)] : [];
+  const threads = model.isWall ? [] : [threadsCard(model)];    /* the others' weights are lives then */
+  byId("ledger").replaceChildren(...wall, lossCard(summary), coverageCard(summary), costCard(summary), howCard(summary),
+    stacksCard(summary), ...threads, imagesCard(model));
 }
 
 const EXPLANATION = [
-  "Each bar is a function; its width is the CPU time of the samples that have it on their stack. The bar below " +
+  "Each bar is a function; its width is the time of the samples that have it on their stack: CPU time, or in a " +
+    "wall-clock profile elapsed time, of which a strip at the bar's foot says how much was running, waiting for a " +
+    "CPU, and waiting for something else; the buttons choose among them. The bar below " +
     "called the one above. From left to right the bars are ordered by their time, not in time. Reversed, the " +
     "functions that used the time themselves stand in the first row, and below each are its callers.",
   "Colours tell images apart. Hatched grey bars are no functions: they say why a stack ends there, or what is not " +
@@ -267,6 +318,7 @@ const KEYS = [
   ["n, p", "next and previous frame found"],
   ["r", "reversed: from the functions that used the time to their callers"],
   ["t", "choose threads"],
+  ["w", "wall clock: all states, only running, only waiting"],
   ["1  2  3", "flame graph, functions, ledger"],
   ["?", "this help"],
 ];
