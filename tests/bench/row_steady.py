@@ -122,7 +122,7 @@ def measure(bed, options):
     found = {name: [] for name, _, _ in listed}
     for _ in range(options.rounds or (1 if options.quick else ROUNDS)):
         for name, _, take in listed:
-            found[name] += take(bed, 0.6 if options.quick else SECONDS)
+            found[name] += take(bed, 2.5 if options.quick else SECONDS)
     for name, rate, _ in listed:
         if len(found[name]) < 3:
             yield absent(NAME, name, "%", "too few changes were answered", at_most=AT_MOST.get(rate))
