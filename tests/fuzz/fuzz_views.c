@@ -18,6 +18,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct spipe_store_limits limits = {.memory_bytes = 16u << 20,
+                                                 .samples = 1u << 16,
+                                                 .nodes = 1u << 12,
+                                                 .frames = 1u << 12,
+                                                 .threads = 1u << 8,
+                                                 .strings = 1u << 12,
+                                                 .methods = 1u << 8,
+                                                 .images = 1u << 6,
+                                                 .markers = 1u << 12};
+
 static void require(bool holds)
 {
     if (!holds)
@@ -92,6 +102,25 @@ static void dump_all(const uint8_t *data, size_t size)
     end_page(&json);
 }
 
+/* Read anew, as an audit is made on the way. */
+static void write_audit(const uint8_t *data, size_t size, FILE *stream)
+{
+    struct spipe_audit_result result;
+    struct spipe_capture_end end;
+    struct spipe_json json;
+    struct spipe_store *store = spipe_store_new(&limits);
+    require(store != NULL && spipe_audit_memory(data, size, store, &result, &end) == 0);
+    require(result.agreed <= result.compared && result.whole_stacks <= result.stacks);
+    struct spipe_symbols *symbols = spipe_symbols_new(store);
+    require(symbols != NULL);
+    spipe_report_write_audit(&result, store, symbols, stream);
+    spipe_json_init(&json, stream, false);
+    spipe_audit_write_json(&result, store, &json);
+    spipe_audit_done(&result);
+    spipe_symbols_free(symbols);
+    spipe_store_free(store);
+}
+
 static void write_reports(const struct spipe_store *store, struct spipe_symbols *symbols,
                           const struct spipe_capture_end *end, FILE *stream)
 {
@@ -119,15 +148,6 @@ static void write_reports(const struct spipe_store *store, struct spipe_symbols 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct spipe_store_limits limits = {.memory_bytes = 16u << 20,
-                                        .samples = 1u << 16,
-                                        .nodes = 1u << 12,
-                                        .frames = 1u << 12,
-                                        .threads = 1u << 8,
-                                        .strings = 1u << 12,
-                                        .methods = 1u << 8,
-                                        .images = 1u << 6,
-                                        .markers = 1u << 12};
     struct spipe_store *store = spipe_store_new(&limits);
     struct spipe_capture_end end;
     struct page page;
@@ -142,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 1:
         write_reports(store, symbols, &end, page.stream);
         spipe_export_collapsed(store, symbols, NULL, page.stream);
+        write_audit(data, size, page.stream);
         break;
     default:
         spipe_export_html(store, symbols, NULL, &end, page.stream);
