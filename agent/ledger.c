@@ -63,6 +63,7 @@ static void restart_slot(struct spipe_slot *slot)
     slot->dropped_blocked = 0;
     slot->reported = 0;
     slot->reported_cpu_ns = slot->cpu_start_ns;
+    slot->reported_pending = false;
 }
 
 static uint64_t lost_since(const struct spipe_past *previous, uint64_t process_cpu_us)
@@ -138,12 +139,13 @@ static struct spipe_thread_ledger entry_of(struct spipe_slot *slot)
     entry.pending = entry.attempted - settled;
     slot->reported = entry.attempted;
     slot->reported_cpu_ns = slot->cpu_ns;
+    slot->reported_pending = entry.pending > 0;
     return entry;
 }
 
 static bool has_changed(const struct spipe_slot *slot)
 {
-    return slot->cpu_ns != slot->reported_cpu_ns ||
+    return slot->reported_pending || slot->cpu_ns != slot->reported_cpu_ns ||
            read64(&slot->attempted) + dropped_without_source(slot) != slot->reported;
 }
 

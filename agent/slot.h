@@ -93,6 +93,7 @@ struct spipe_slot {
     uint64_t dropped_blocked;
     uint64_t reported;                      /* attempted, at the last Ledger */
     uint64_t reported_cpu_ns;
+    bool reported_pending;                  /* that there were some: how they end is still to be told */
     char name[16];
 };
 

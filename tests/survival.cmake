@@ -51,7 +51,6 @@ function(spipe_add_survival_area area)
 endfunction()
 
 spipe_add_survival_target(workers)
-target_include_directories(survive-workers PRIVATE ${PROJECT_SOURCE_DIR})
 spipe_add_survival_area(hosts TARGETS workers)
 target_sources(test_survival_hosts PRIVATE fault_pipe.c)
 # The delays that it prints are not judged here, memory and account are.
@@ -61,6 +60,20 @@ if(TARGET work_quanta)
   set_tests_properties(survive_host_is_stopped_and_measured PROPERTIES
     ENVIRONMENT "STACKPIPE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endif()
+
+foreach(version 1 2)
+  add_library(survive-library-${version} MODULE survival/library.c)
+  spipe_prepare_promise_target(survive-library-${version} survive-library-${version})
+  target_compile_definitions(survive-library-${version} PRIVATE LIBRARY_VERSION=${version})
+endforeach()
+if(TARGET stackpipe-host-static)
+  spipe_add_survival_target(libraries)
+  spipe_add_survival_area(libraries TARGETS libraries library-1 library-2)
+  target_link_libraries(test_survival_libraries PRIVATE stackpipe-host-static)
+endif()
+
+spipe_add_survival_target(crowds)
+spipe_add_survival_area(crowds TARGETS crowds)
 
 spipe_add_survival_target(sleeps)
 spipe_add_survival_area(sleeps TARGETS sleeps)

@@ -160,6 +160,20 @@ static void test_a_thread_that_did_nothing_since_the_last_ledger_is_left_out(voi
     assert_int_equal(stream.count[SPIPE_RECORD_LEDGER], 2);
 }
 
+/* It was taken from the ring meanwhile, or the ring was emptied at the end. */
+static void test_what_was_pending_is_settled_in_the_account_of_a_thread_that_sleeps(void **state)
+{
+    (void)state;
+    struct spipe_slot *slot = new_thread(FIRST_TID, 0);
+    spipe_ledger_begin(&session);
+    attempt(slot, 7, 0, 0, 0);
+    assert_int_equal(put_and_read(FIRST_TID)->pending, 7);
+    attempt(slot, 0, 4, 0, 0);
+    assert_int_equal(put_and_read(FIRST_TID)->pending, 3);
+    attempt(slot, 0, 0, 0, 3);
+    assert_int_equal(put_and_read(FIRST_TID)->pending, 0);
+}
+
 static void test_the_account_of_an_ended_thread_goes_out_once_and_stays_in_the_totals(void **state)
 {
     (void)state;
@@ -275,6 +289,7 @@ int main(void)
         TEST(test_cpu_time_without_timer_or_with_the_signal_blocked_is_dropped_by_its_cause),
         TEST(test_a_clock_that_goes_back_is_another_threads),
         TEST(test_a_thread_that_did_nothing_since_the_last_ledger_is_left_out),
+        TEST(test_what_was_pending_is_settled_in_the_account_of_a_thread_that_sleeps),
         TEST(test_the_account_of_an_ended_thread_goes_out_once_and_stays_in_the_totals),
         TEST(test_many_threads_may_end_between_two_ledgers),
         TEST(test_what_an_earlier_session_left_is_not_counted_in_this_one),
