@@ -6,6 +6,8 @@
 #include "pump.h"
 
 #define LEAVE_MS 220u
+/* The pump takes as long as ever to leave, but first has to look, on a machine that may be busy. */
+#define FILTERED_LEAVE_MS 500u
 #define SETTLE_MS 1000u
 
 struct spipe_control spipe_control;
@@ -56,7 +58,7 @@ void spipe_control_leave_without_calls(void)
 {
     if (atomic_load(&spipe_control.is_filtered) == 0 || atomic_load(&spipe_control.pump.tid) == 0)
         return;
-    uint64_t end_ns = spipe_clock_handler_ns() + (LEAVE_MS + SPIPE_FILTERED_WAIT_MS) * UINT64_C(1000000);
+    uint64_t end_ns = spipe_clock_handler_ns() + FILTERED_LEAVE_MS * UINT64_C(1000000);
     spipe_control.leave_text = "";
     atomic_store(&spipe_control.leave_reason, SPIPE_GOODBYE_TARGET_EXITS);
     atomic_fetch_or(&spipe_control.requests, SPIPE_REQUEST_LEAVE);

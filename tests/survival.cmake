@@ -100,3 +100,6 @@ spipe_add_survival_area(company TARGETS company taker)
 spipe_add_survival_target(scarce)
 spipe_add_survival_target(scarce-late SOURCE scarce LIBRARIES stackpipe-agent)
 spipe_add_survival_area(limits TARGETS scarce scarce-late)
+
+spipe_add_survival_target(forks)
+spipe_add_survival_area(forks TARGETS forks)
