@@ -11,6 +11,7 @@ struct thread_place {
     int tid;
     uint64_t pc;            /* 0: it runs */
     uint64_t queued_ns;
+    unsigned looks;
 };
 
 struct waiting_fake waiting_fake;
@@ -23,14 +24,22 @@ void waiting_fake_reset(void)
     thread_count = 0;
 }
 
-static struct thread_place *get_thread(int tid)
+static struct thread_place *find_thread(int tid)
 {
     for (size_t i = 0; i < thread_count; i++) {
         if (threads[i].tid == tid)
             return &threads[i];
     }
+    return NULL;
+}
+
+static struct thread_place *get_thread(int tid)
+{
+    struct thread_place *thread = find_thread(tid);
+    if (thread != NULL)
+        return thread;
     assert(thread_count < THREADS_MAX);
-    threads[thread_count] = (struct thread_place){tid, 0, 0};
+    threads[thread_count] = (struct thread_place){.tid = tid};
     return &threads[thread_count++];
 }
 
@@ -49,6 +58,11 @@ void waiting_fake_set_queued(int tid, uint64_t ns)
     get_thread(tid)->queued_ns = ns;
 }
 
+unsigned waiting_fake_looks(int tid)
+{
+    return get_thread(tid)->looks;
+}
+
 /* ---------------------------------------------------------------------------------- the side of the code under test */
 
 enum spipe_waiting spipe_waiting_look(int tid, struct spipe_waiting_place *ret_place)
@@ -56,8 +70,10 @@ enum spipe_waiting spipe_waiting_look(int tid, struct spipe_waiting_place *ret_p
     waiting_fake.looks++;
     if (waiting_fake.tells_nothing)
         return SPIPE_WAITING_UNKNOWN;
-    const struct thread_place *thread = get_thread(tid);
-    if (thread->pc == 0)
+    struct thread_place *thread = find_thread(tid);
+    if (thread != NULL)
+        thread->looks++;
+    if (thread == NULL || thread->pc == 0)
         return SPIPE_WAITING_NOT;
     *ret_place = (struct spipe_waiting_place){STACK_POINTER, thread->pc};
     return SPIPE_WAITING_THERE;
@@ -75,6 +91,7 @@ size_t spipe_waiting_copy(uint64_t address, void *bytes, size_t len)
 
 bool spipe_waiting_for_cpu_ns(int tid, uint64_t *ret_ns)
 {
-    *ret_ns = get_thread(tid)->queued_ns;
+    const struct thread_place *thread = find_thread(tid);
+    *ret_ns = thread != NULL ? thread->queued_ns : 0;
     return !waiting_fake.has_no_queues;
 }

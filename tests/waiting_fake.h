@@ -9,7 +9,7 @@
 #include "agent/waiting.h"
 
 struct waiting_fake {
-    unsigned looks;         /* at places of threads */
+    unsigned looks;         /* at all threads */
     bool tells_nothing;     /* the system has no places */
     bool has_no_queues;     /* nor times in queues */
     void (*on_copy)(void);  /* what happens while a stack is copied; NULL: nothing */
@@ -22,6 +22,9 @@ void waiting_fake_reset(void);
 /* The thread sleeps at `pc`, or runs. */
 void waiting_fake_sleep(int tid, uint64_t pc);
 void waiting_fake_run(int tid);
+
+/* How often its place was asked for. */
+unsigned waiting_fake_looks(int tid);
 
 /* How long the thread has waited for a CPU in its life. */
 void waiting_fake_set_queued(int tid, uint64_t ns);
