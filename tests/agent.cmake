@@ -47,6 +47,6 @@ if(NOT SPIPE_SANITIZE AND NOT SPIPE_FUZZ)
   add_dependencies(test_flow_text stackpipe-agent)
 endif()
 
-foreach(name opening configuration elf_image maps)
+foreach(name opening configuration elf_image maps perf_record)
   spipe_add_fuzzer(fuzz_${name} fuzz/fuzz_${name}.c LIBRARIES stackpipe-agent-parts)
 endforeach()
