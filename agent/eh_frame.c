@@ -14,6 +14,7 @@
 #define COMMON_CACHE_SIZE 16u
 /* Length, common entry, start and size: what the smallest entry of a function takes. */
 #define FUNCTION_LEN_MIN 10u
+#define ENTRIES_AT_ONCE 4096u
 #define PADDING_UNIT 16u
 #define LENGTH_IS_64_BIT UINT32_C(0xffffffff)
 #define HEADER_VERSION 1u
@@ -226,6 +227,13 @@ static bool collect_entry(struct compilation *compilation, struct spipe_dwarf_cu
     return true;
 }
 
+/* A large image has a million entries; others may have something to do meanwhile. */
+static void pause_at(const struct compilation *compilation, size_t count)
+{
+    if (count % ENTRIES_AT_ONCE == 0 && compilation->image->pause != NULL)
+        compilation->image->pause();
+}
+
 /* Walks all entries. The header's count tells the end of a section that has no end mark: what makes no sense after
  * that many entries is something else's bytes. */
 static void collect_functions(struct compilation *compilation)
@@ -242,6 +250,7 @@ static void collect_functions(struct compilation *compilation)
     spipe_dwarf_cursor_init(&cursor, image->eh_frame, image->eh_frame_len);
     while (read_entry(&cursor, &entry)) {
         bool all_seen = expected_count != 0 && seen_count >= expected_count;
+        pause_at(compilation, seen_count);
         if (collect_entry(compilation, entry, &seen_count))
             continue;
         if (all_seen)
@@ -315,6 +324,7 @@ static void compile_functions(struct compilation *compilation)
         compile_function(compilation, function, end);
         if (next == all_end || (end != next->start && !is_padding(end, next->start)))
             spipe_unwind_builder_add(&compilation->builder, end, SPIPE_UNWIND_FIXED_NONE);
+        pause_at(compilation, (size_t)(next - compilation->function));
         function = next;
     }
 }

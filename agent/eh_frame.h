@@ -35,6 +35,7 @@ struct spipe_eh_frame_image {
     uint64_t header_offset;
     const struct spipe_code_extent *code;   /* the executable ranges, sorted; other places are skipped */
     size_t code_count;
+    void (*pause)(void);            /* called now and then, since a large image takes long; or NULL */
 };
 
 enum spipe_eh_frame_coverage {

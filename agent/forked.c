@@ -2,6 +2,7 @@
 #include "forked.h"
 
 #include "clock.h"
+#include "copied_stack.h"
 #include "control.h"
 #include "frame_names.h"
 #include "images.h"
@@ -46,6 +47,7 @@ bool spipe_forked_begin(bool (*is_over)(void))
         return false;
     spipe_sampler_fork();
     spipe_images_fork();
+    spipe_copied_stack_fork();
     spipe_frame_names_fork();
     spipe_marks_fork();
     if (take_memory())

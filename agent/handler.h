@@ -19,6 +19,7 @@
 struct spipe_handler_shared {
     _Atomic(const struct spipe_code_map *) map;
     _Atomic uint32_t map_is_stale;      /* a library is being unloaded: leave the walking to the pump */
+    _Atomic uint64_t stale_since_ns;    /* since when that is so */
     _Atomic uint32_t max_depth;
     _Atomic uint32_t audit_interval;    /* one in so many samples of a thread comes with a copy of its stack; 0: none */
     _Atomic uint32_t audits_skipped;    /* running total of those that no slice was free for; written by handlers */

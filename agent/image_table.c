@@ -4,6 +4,7 @@
 #include "eh_frame.h"
 #include "elf_image.h"
 #include "pages.h"
+#include "perf_drain.h"
 
 #include <string.h>
 
@@ -119,7 +120,8 @@ enum spipe_unwind spipe_image_table_build(const struct spipe_loaded_image *image
                                          .header_len = header.len,
                                          .header_offset = header_offset,
                                          .code = extent,
-                                         .code_count = find_extents(image, map, extent)};
+                                         .code_count = find_extents(image, map, extent),
+                                         .pause = spipe_perf_drain_relieve};
     if (spipe_eh_frame_compile(&input, ret_table, &summary) < 0)
         *ret_table = NULL;
 out:

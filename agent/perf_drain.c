@@ -2,9 +2,12 @@
 #include "perf_drain.h"
 
 #include "clock.h"
+#include "handler.h"
 #include "ledger.h"
 #include "pages.h"
 #include "perf_rings.h"
+#include "sampler_rings.h"
+#include "slice_size.h"
 #include "threads.h"
 #include "weave.h"
 
@@ -16,6 +19,7 @@
 #define NO_ENTRY UINT32_MAX
 /* A sample's time is taken a moment before the pump can see it. */
 #define SETTLING_NS UINT64_C(1000000)
+#define RELIEF_PERCENT 25u
 #define ONE_PERIOD 1024                 /* what ended threads are owed is counted in these parts */
 
 /* A sample in the arena, with its stack behind it. */
@@ -45,7 +49,7 @@ static struct {
 
 static bool has_room(void)
 {
-    return drain.count < ENTRIES_MAX && ARENA_SIZE - drain.used >= sizeof(struct copied) + SPIPE_PERF_SLICE_MAX;
+    return drain.count < ENTRIES_MAX && ARENA_SIZE - drain.used >= sizeof(struct copied) + SPIPE_SLICE_SIZE_MOST;
 }
 
 static void copy_sample(const struct spipe_perf_sample *sample)
@@ -53,7 +57,7 @@ static void copy_sample(const struct spipe_perf_sample *sample)
     struct copied *copied = (struct copied *)(void *)(drain.arena + drain.used);
     copied->sample = *sample;
     copied->next = NO_ENTRY;
-    copied->stack_len = spipe_perf_rings_take(copied->stack, SPIPE_PERF_SLICE_MAX);
+    copied->stack_len = spipe_perf_rings_take(copied->stack, SPIPE_SLICE_SIZE_MOST);
     drain.used += (sizeof *copied + copied->stack_len + 7u) & ~(size_t)7u;
     drain.entry[drain.count++] = copied;
 }
@@ -73,7 +77,7 @@ static bool gather(uint64_t until_ns)
 
 void spipe_perf_drain_relieve(void)
 {
-    if (drain.arena != NULL)
+    if (drain.arena != NULL && spipe_perf_rings_fill_percent() >= RELIEF_PERCENT)
         (void)gather(spipe_clock_monotonic_ns() - SETTLING_NS);
 }
 
@@ -133,6 +137,7 @@ static void append(const struct spipe_session *session, struct spipe_slot *slot,
     drain.last[slot->index] = index;
     slot->ring_cpus |= (uint16_t)(1u << copied->sample.ring);
     slot->ring_periods += weight;
+    slot->is_silent = false;
     atomic_fetch_add(&slot->attempted, weight);
 }
 
@@ -201,14 +206,18 @@ static enum spipe_perf_drain_result hand_on_slot(struct spipe_session *session, 
         struct copied *copied = drain.entry[drain.first[slot->index]];
         if (has_all && has_ended(slot))
             copied->sample.period_ns += settle_end(session, slot) * session->period_ns;
-        struct spipe_weave_copy copy = {
-            copied->sample.time_ns, weight_of(session, copied), copied->sample.registers,
-            copied->stack, copied->stack_len, copied->stack_len == copied->sample.slice_len};
+        struct spipe_weave_copy copy = {.time_ns = copied->sample.time_ns,
+                                        .weight = weight_of(session, copied),
+                                        .registers = copied->sample.registers,
+                                        .bytes = copied->stack,
+                                        .len = copied->stack_len,
+                                        .is_cut = copied->stack_len == copied->sample.slice_len};
         switch (spipe_weave_take_copy(session, slot, &copy)) {
         case SPIPE_WEAVE_LATER: return SPIPE_PERF_DRAIN_LATER;
         case SPIPE_WEAVE_FULL: return SPIPE_PERF_DRAIN_FULL;
         case SPIPE_WEAVE_TAKEN: break;
         }
+        spipe_sampler_rings_note(copy.needed, copy.is_cut && copy.end == SPIPE_WALK_TOO_DEEP);
         drain.first[slot->index] = copied->next;
     }
     return SPIPE_PERF_DRAINED;
@@ -231,11 +240,24 @@ static void empty_arena(void)
     drain.chained = 0;
 }
 
+/* Samples of before a library is unloaded belong to the mappings as they are known; those of after wait until the
+ * mappings have been read again. */
+static uint64_t find_limit(uint64_t now_ns)
+{
+    uint64_t settled_ns = now_ns - SETTLING_NS;
+    if (!spipe_sampler_is_on())
+        return UINT64_MAX;
+    if (atomic_load(&spipe_handler_shared.map_is_stale) == 0)
+        return settled_ns;
+    uint64_t stale_ns = atomic_load(&spipe_handler_shared.stale_since_ns);
+    return stale_ns < settled_ns ? stale_ns : settled_ns;
+}
+
 enum spipe_perf_drain_result spipe_perf_drain(struct spipe_session *session, uint64_t now_ns)
 {
     if (drain.arena == NULL)
         return SPIPE_PERF_DRAINED;
-    uint64_t until_ns = spipe_sampler_is_on() ? now_ns - SETTLING_NS : UINT64_MAX;
+    uint64_t until_ns = find_limit(now_ns);
     bool has_all;
     do {
         has_all = gather(until_ns);

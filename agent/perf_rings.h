@@ -13,16 +13,15 @@
 
 /* A new thread inherits an event for each CPU, some microseconds' worth each: with more of them it is too much. */
 #define SPIPE_PERF_CPUS_MAX 16u
-/* Slices of the stack: the kernel takes less than 64 KiB. */
-#define SPIPE_PERF_SLICE_MIN (4u * 1024u)
-#define SPIPE_PERF_SLICE_USUAL_MAX (32u * 1024u)
-#define SPIPE_PERF_SLICE_MAX (64u * 1024u - 8u)
 
-/* True when the system allows all of it at that period. Tries it out. */
+/* True when the system allows all of it at that period. The rings are taken then, if they were not before. */
 bool spipe_perf_rings_are_allowed(uint64_t period_ns);
 
-/* Takes the rings. False when there is no memory that may be locked. */
-bool spipe_perf_rings_open(void);
+/* True when the kernel does not hold clocks of that period back. */
+bool spipe_perf_rings_is_rate_allowed(uint64_t period_ns);
+
+/* False when the program has got more CPUs since the rings were taken. */
+bool spipe_perf_rings_have_all_cpus(void);
 
 /* In a forked child, where none of it is left. */
 void spipe_perf_rings_fork(void);
@@ -40,7 +39,7 @@ void spipe_perf_rings_stop(void);
 /* Gives the rings back. */
 void spipe_perf_rings_close(void);
 
-/* The largest usual size of slices with which a ring takes that time to fill, if there is one. */
+/* The largest size of slices with which a ring takes that time to fill, or the least of all. */
 uint32_t spipe_perf_rings_slice_for(uint64_t period_ns, uint64_t time_ns);
 
 /* How long it takes at least to fill half of a ring, in ns. */

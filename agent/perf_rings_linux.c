@@ -4,6 +4,7 @@
 #include "control.h"
 #include "files.h"
 #include "protocol/system_linux.h"
+#include "slice_size.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -18,12 +19,14 @@
 #define SOURCES_MAX 16384u
 #define CPU_WORDS 128u                  /* of 64 CPUs */
 #define NO_RING UINT32_MAX
+#define NO_SUCH_THREAD 3                /* ESRCH */
+/* With the smallest slices a ring must last for as long as the pump may be kept from it on a busy machine. */
+#define LEAST_TIME_NS UINT64_C(20000000)
 #define FORMAT_LOST 16u                 /* PERF_FORMAT_LOST, Linux 6.0 */
 #define INHERIT_THREAD_BIT 35u          /* Linux 5.13; older headers do not name it */
-/* Where locked memory is not limited for us. Elsewhere the first size that fits: the kernel gives each user
- * perf_event_mlock_kb, usually 516 KiB, for each CPU. */
-#define RING_SIZE_ROOMY (2u * 1024u * 1024u)
-#define RING_SIZE_USUAL (512u * 1024u)
+/* Where locked memory is not limited for us, and elsewhere. */
+#define RING_SIZE_ROOMY (8u * 1024u * 1024u)
+#define RING_SIZE_USUAL (1024u * 1024u)
 #define RING_SIZE_LEAST (128u * 1024u)
 
 struct ring {
@@ -119,13 +122,15 @@ static void close_sources(uint32_t count)
     memmove(rings.source, rings.source + count, rings.source_count * sizeof rings.source[0]);
 }
 
-/* Opens the thread's events, which do not run yet. */
+/* Opens the thread's events, which do not run yet. A thread that has ended meanwhile needs none. */
 static bool add_sources(int32_t tid)
 {
     for (uint32_t i = 0; i < rings.count; i++) {
         if (rings.source_count == SOURCES_MAX)
             return false;
         long source = open_source(tid, rings.ring[i].cpu);
+        if (source == -NO_SUCH_THREAD)
+            return true;
         if (source < 0)
             return false;
         rings.source[rings.source_count++] = (int32_t)source;
@@ -151,6 +156,18 @@ static bool is_lock_unlimited(void)
     if (spipe_system(SYS_getrlimit, RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
         return true;
     return spipe_system(SYS_capget, &header, data) == 0 && (data[0].effective >> CAP_IPC_LOCK & 1) != 0;
+}
+
+/* What is locked here counts for the user, beside what programs lock to receive data in it, and may be all of it on
+ * machines with many CPUs: a quarter is enough. */
+static uint32_t largest_ring(void)
+{
+    struct rlimit limit = {0, 0};
+    uint32_t size = RING_SIZE_USUAL;
+    (void)spipe_system(SYS_getrlimit, RLIMIT_MEMLOCK, &limit);
+    while (size >= RING_SIZE_LEAST && (uint64_t)size * rings.count > limit.rlim_cur / 4)
+        size /= 2;
+    return size;
 }
 
 static bool open_ring(struct ring *ring, uint32_t size)
@@ -195,20 +212,33 @@ static bool open_rings(uint32_t size)
 }
 
 /* All CPUs that threads of this process may ever be moved to: what the kernel makes of a wish for all of them is the
- * cpuset, which a program's own choice is a part of. The wish is ours alone and is taken back at once. */
-static bool find_cpus(void)
+ * cpuset, which a program's own choice is a part of. The wish is ours alone and is taken back at once. Returns the
+ * mask's length in bytes, or what went wrong. */
+static long read_cpus(uint64_t *mask)
 {
     uint64_t own[CPU_WORDS];
-    uint64_t all[CPU_WORDS];
-    memset(all, 0xff, sizeof all);
+    memset(mask, 0xff, CPU_WORDS * sizeof mask[0]);
     long len = spipe_system(SYS_sched_getaffinity, 0, sizeof own, own);
-    if (len <= 0 || spipe_system(SYS_sched_setaffinity, 0, sizeof all, all) < 0)
-        return false;
-    len = spipe_system(SYS_sched_getaffinity, 0, sizeof all, all);
+    long status = len < 0 ? len : spipe_system(SYS_sched_setaffinity, 0, CPU_WORDS * sizeof mask[0], mask);
+    if (status < 0)
+        return status;
+    long all_len = spipe_system(SYS_sched_getaffinity, 0, CPU_WORDS * sizeof mask[0], mask);
     (void)spipe_system(SYS_sched_setaffinity, 0, len, own);
+    return all_len;
+}
+
+static bool is_in(const uint64_t *mask, long len, uint32_t cpu)
+{
+    return cpu < (uint32_t)len * 8u && (mask[cpu / 64] >> (cpu % 64) & 1) != 0;
+}
+
+static bool find_cpus(void)
+{
+    uint64_t mask[CPU_WORDS];
+    long len = read_cpus(mask);
     rings.count = 0;
     for (uint32_t cpu = 0; len > 0 && cpu < (uint32_t)len * 8u; cpu++) {
-        if ((all[cpu / 64] >> (cpu % 64) & 1) == 0)
+        if (!is_in(mask, len, cpu))
             continue;
         if (rings.count == SPIPE_PERF_CPUS_MAX)
             return false;
@@ -217,8 +247,21 @@ static bool find_cpus(void)
     return rings.count > 0;
 }
 
+bool spipe_perf_rings_have_all_cpus(void)
+{
+    uint64_t mask[CPU_WORDS];
+    long len = read_cpus(mask);
+    uint32_t known = 0;
+    uint32_t all = 0;
+    for (uint32_t i = 0; len > 0 && i < rings.count; i++)
+        known += is_in(mask, len, rings.ring[i].cpu);
+    for (long i = 0; i < len / 8; i++)
+        all += (uint32_t)__builtin_popcountll(mask[i]);
+    return len <= 0 || all == known;
+}
+
 /* The kernel holds clocks back that are faster than this allows. */
-static bool is_rate_allowed(uint64_t period_ns)
+bool spipe_perf_rings_is_rate_allowed(uint64_t period_ns)
 {
     char text[32];
     uint64_t limit;
@@ -232,44 +275,46 @@ static bool is_open(void)
     return rings.count > 0 && rings.ring[0].page != NULL;
 }
 
-bool spipe_perf_rings_are_allowed(uint64_t period_ns)
+static uint32_t record_bytes(uint32_t slice_bytes)
 {
-    /* In the program's own table the descriptors could be closed by it. */
-    if (atomic_load(&spipe_control.has_hidden) != 1 || !is_rate_allowed(period_ns))
-        return false;
-    if (is_open())
-        return true;
-    if (!find_cpus())
-        return false;
-    rings.period_ns = period_ns;
-    rings.slice_bytes = SPIPE_PERF_SLICE_MIN;
-    rings.counts_lost = true;
-    int32_t tid = (int32_t)spipe_system(SYS_gettid);
-    long source = open_source(tid, rings.ring[0].cpu);
-    if (source < 0) {
-        rings.counts_lost = false;
-        source = open_source(tid, rings.ring[0].cpu);
-    }
-    if (source < 0)
-        return false;
-    (void)spipe_system(SYS_close, source);
-    return true;
+    return SPIPE_PERF_HEAD_BYTES + slice_bytes + SPIPE_PERF_TAIL_BYTES;
 }
 
-bool spipe_perf_rings_open(void)
+static bool open_some(void)
 {
-    if (is_open())
-        return true;
-    rings.lost_before = 0;
-    rings.throttled_ns = 0;
-    rings.peeked = NO_RING;
     if (is_lock_unlimited() && open_rings(RING_SIZE_ROOMY))
         return true;
-    for (uint32_t size = RING_SIZE_USUAL; size >= RING_SIZE_LEAST; size /= 2) {
+    for (uint32_t size = largest_ring(); size >= RING_SIZE_LEAST; size /= 2) {
         if (open_rings(size))
             return true;
     }
     return false;
+}
+
+static bool can_open_source(uint64_t period_ns)
+{
+    rings.period_ns = period_ns;
+    rings.slice_bytes = SPIPE_SLICE_SIZE_LEAST;
+    int32_t tid = (int32_t)spipe_system(SYS_gettid);
+    for (int counts_lost = 1; counts_lost >= 0; counts_lost--) {
+        rings.counts_lost = counts_lost != 0;
+        long source = open_source(tid, rings.ring[0].cpu);
+        if (source < 0)
+            continue;
+        (void)spipe_system(SYS_close, source);
+        return true;
+    }
+    return false;
+}
+
+bool spipe_perf_rings_are_allowed(uint64_t period_ns)
+{
+    /* In the program's own table the descriptors could be closed by it. */
+    if (atomic_load(&spipe_control.has_hidden) != 1 || !spipe_perf_rings_is_rate_allowed(period_ns))
+        return false;
+    if (!is_open() && (!find_cpus() || !can_open_source(period_ns) || !open_some()))
+        return false;
+    return rings.size / record_bytes(SPIPE_SLICE_SIZE_LEAST) * period_ns >= LEAST_TIME_NS;
 }
 
 void spipe_perf_rings_close(void)
@@ -313,16 +358,11 @@ void spipe_perf_rings_stop(void)
     close_sources(rings.source_count);
 }
 
-static uint32_t record_bytes(uint32_t slice_bytes)
-{
-    return SPIPE_PERF_HEAD_BYTES + slice_bytes + SPIPE_PERF_TAIL_BYTES;
-}
-
 uint32_t spipe_perf_rings_slice_for(uint64_t period_ns, uint64_t time_ns)
 {
-    uint32_t slice = SPIPE_PERF_SLICE_USUAL_MAX;
-    while (slice > SPIPE_PERF_SLICE_MIN && rings.size / record_bytes(slice) * period_ns < time_ns)
-        slice /= 2;
+    uint32_t slice = SPIPE_SLICE_SIZE_MOST;
+    while (slice > SPIPE_SLICE_SIZE_LEAST && rings.size / record_bytes(slice) * period_ns < time_ns)
+        slice = spipe_slice_size_below(slice);
     return slice;
 }
 

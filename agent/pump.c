@@ -278,6 +278,7 @@ static void keep_time(struct spipe_session *session)
         end_session(SPIPE_GOODBYE_TARGET_EXITS, "the last thread has ended");
     spipe_user_follow();
     spipe_threads_refresh(session);
+    spipe_sampling_look(session);
     spipe_weave_look_at_images(session, true);
     if (!session->is_text)
         spipe_ledger_put(session);
@@ -355,6 +356,7 @@ static void run_round(struct spipe_session *session)
     if (!session->is_held) {
         uint32_t fill_percent = spipe_weave_fill_percent();
         is_unsettled = spipe_weave_drain(session);
+        spipe_sampling_tend(session);
         spipe_marks_drain(session);
         spipe_notices_drain(session);
         spipe_wall_round(session);

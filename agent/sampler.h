@@ -31,8 +31,9 @@ enum spipe_mechanism {
 /* As it stands in Source.mechanism. */
 const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism);
 
-/* The mechanism for a period, by what the system allows. Pump only. */
-enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns);
+/* The best mechanism for a period, by what the system allows, or the best of those behind `after`, which did not do. A
+ * timer always does: above the kernel's tick its samples are fewer and stand for more. Pump only. */
+enum spipe_mechanism spipe_sampler_choose(enum spipe_mechanism after, uint64_t period_ns);
 
 /* True when the system allows that one at that period, as far as it can be known before. Pump only. */
 bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns);
@@ -66,9 +67,17 @@ bool spipe_sampler_is_missing(const struct spipe_slot *slot);
  * SPIPE_WEIGHT_LATER, when the pump has yet to find that out. */
 uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot);
 
-/* What has to be followed while sampling: threads without events, stacks that do not fit their slices, CPUs that come.
- * Once a second. Pump only. */
-void spipe_sampler_tend(void);
+enum spipe_sampler_fit {
+    SPIPE_SAMPLER_FITS = 0,
+    SPIPE_SAMPLER_HAS_TO_RESTART = 1,   /* there are more CPUs than at the start */
+    SPIPE_SAMPLER_DOES_NOT_FIT = 2      /* another mechanism is needed */
+};
+
+/* Follows what the program does, where the mechanism has to; each round. Pump only. */
+enum spipe_sampler_fit spipe_sampler_tend(void);
+
+/* The same for what happens seldom; once a second. Pump only. */
+enum spipe_sampler_fit spipe_sampler_look(void);
 
 /* Takes all away before the slot is released. Pump only. */
 void spipe_sampler_disarm(struct spipe_slot *slot);

@@ -7,6 +7,7 @@
 #include "perf_drain.h"
 #include "perf_rings.h"
 #include "protocol/system_linux.h"
+#include "sampler_rings.h"
 #include "thread.h"
 #include "user.h"
 
@@ -21,8 +22,6 @@
 #define SET_OWNER 15            /* F_SETOWN_EX */
 #define OWNER_IS_THREAD 0       /* F_OWNER_TID */
 #define FIRST_DESCRIPTOR 64u    /* above what the pump has open otherwise */
-/* The pump may be kept from its rings for that long. */
-#define RING_TIME_NS UINT64_C(60000000)
 #define USER_INTERVAL_NS UINT64_C(1000000000)
 
 /* What slots are armed for. The generation changes with each start and stop: who arms looks at it before and after. */
@@ -285,57 +284,37 @@ static void stop_watcher(void)
     close_states();
 }
 
-/* ---------------------------------------------------------------------------------------------------------- rings */
-
-/* A thread that was met later has inherited its events. */
-static bool arm_ring(struct spipe_slot *slot)
-{
-    if (!slot->needs_events)
-        return true;
-    slot->needs_events = false;
-    return spipe_perf_rings_add(slot->tid);
-}
-
-static void begin_ring_count(struct spipe_slot *slot)
-{
-    atomic_store(&slot->first_ns, spipe_clock_thread_cpu_ns(slot->tid));
-    slot->ring_periods = 0;
-    slot->ring_cpus = 0;
-}
-
-static bool start_rings(uint64_t period_ns)
-{
-    static int32_t tid[SPIPE_SLOT_COUNT];
-    uint32_t count = 0;
-    if (!spipe_perf_rings_open() || !spipe_perf_drain_begin())
-        return false;
-    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
-        struct spipe_slot *slot = spipe_slot_get(i);
-        if (atomic_load(&slot->state) != SPIPE_SLOT_LIVE)
-            continue;
-        begin_ring_count(slot);
-        tid[count++] = slot->tid;
-    }
-    uint32_t slice_bytes = spipe_perf_rings_slice_for(period_ns, RING_TIME_NS);
-    return spipe_perf_rings_start(tid, count, period_ns, slice_bytes);
-}
-
 /* ------------------------------------------------------------------------------------------------------ the whole */
 
-enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns)
+static bool is_event_allowed(uint64_t period_ns)
 {
-    if (period_ns >= spipe_clock_tick_ns())
-        return SPIPE_MECHANISM_THREAD_CPU_TIMER;
     long event = open_event((int)spipe_system(SYS_gettid), period_ns);
     if (event < 0)
-        return SPIPE_MECHANISM_SIGNAL_RUNNABLE;
+        return false;
     (void)spipe_system(SYS_close, event);
-    return SPIPE_MECHANISM_PERF_CPU_CLOCK;
+    return spipe_perf_rings_is_rate_allowed(period_ns);
 }
 
 bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns)
 {
-    return mechanism != SPIPE_MECHANISM_PERF_RING || spipe_perf_rings_are_allowed(period_ns);
+    switch (mechanism) {
+    case SPIPE_MECHANISM_PERF_RING: return spipe_perf_rings_are_allowed(period_ns);
+    case SPIPE_MECHANISM_PERF_CPU_CLOCK: return is_event_allowed(period_ns);
+    default: return true;
+    }
+}
+
+/* The watcher is none of them: a thread that it saw running may sleep when the signal comes. */
+enum spipe_mechanism spipe_sampler_choose(enum spipe_mechanism after, uint64_t period_ns)
+{
+    static const enum spipe_mechanism order[] = {SPIPE_MECHANISM_PERF_CPU_CLOCK};
+    bool is_behind = after == SPIPE_MECHANISM_NONE || after == SPIPE_MECHANISM_PERF_RING;
+    for (unsigned i = 0; i < sizeof order / sizeof order[0] && period_ns < spipe_clock_tick_ns(); i++) {
+        if (is_behind && spipe_sampler_is_allowed(order[i], period_ns))
+            return order[i];
+        is_behind = is_behind || order[i] == after;
+    }
+    return SPIPE_MECHANISM_THREAD_CPU_TIMER;
 }
 
 bool spipe_sampler_is_on(void)
@@ -390,7 +369,7 @@ static void arm_locked(struct spipe_slot *slot, enum spipe_armer armer)
     else if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         (void)begin_count(slot, period_ns);
     else if (mechanism == SPIPE_MECHANISM_PERF_RING && armer == SPIPE_ARMED_BY_PUMP)
-        has_source = arm_ring(slot);
+        has_source = spipe_sampler_rings_arm(slot);
     slot->no_source = !has_source;
 }
 
@@ -412,6 +391,8 @@ void spipe_sampler_arm(struct spipe_slot *slot, enum spipe_armer armer)
 
 bool spipe_sampler_is_missing(const struct spipe_slot *slot)
 {
+    if (slot->needs_events)
+        return true;
     return spipe_sampler_needs_pump() && slot->source_descriptor < 0 && !slot->no_source && !slot->blocks_signal;
 }
 
@@ -429,8 +410,16 @@ void spipe_sampler_disarm(struct spipe_slot *slot)
     disarm_locked(slot, SPIPE_ARMED_BY_PUMP);
 }
 
-void spipe_sampler_tend(void)
+enum spipe_sampler_fit spipe_sampler_tend(void)
 {
+    bool is_ring = atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_RING;
+    return is_ring ? spipe_sampler_rings_tend() : SPIPE_SAMPLER_FITS;
+}
+
+enum spipe_sampler_fit spipe_sampler_look(void)
+{
+    bool is_ring = atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_RING;
+    return is_ring ? spipe_sampler_rings_look() : SPIPE_SAMPLER_FITS;
 }
 
 static void follow_plan(void)
@@ -452,7 +441,7 @@ bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int
     atomic_store(&plan.mechanism, mechanism);
     follow_plan();
     if (mechanism == SPIPE_MECHANISM_PERF_RING)
-        return start_rings(period_ns);
+        return spipe_sampler_rings_start(period_ns);
     if (mechanism != SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         return true;
     atomic_store(&watcher_stop, 0);
@@ -465,7 +454,7 @@ void spipe_sampler_stop(void)
     if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         stop_watcher();
     if (mechanism == SPIPE_MECHANISM_PERF_RING)
-        spipe_perf_rings_stop();
+        spipe_sampler_rings_stop();
     follow_plan();
 }
 

@@ -23,37 +23,27 @@
 /* STACKPIPE_MECHANISM names one, for tests and for those who know better. */
 static enum spipe_mechanism choose_mechanism(uint64_t period_ns)
 {
-    enum spipe_mechanism choice = spipe_sampler_choose(period_ns);
     for (unsigned i = SPIPE_MECHANISM_THREAD_CPU_TIMER; i <= SPIPE_MECHANISM_LAST; i++) {
-        if (strcmp(spipe_control.environment.mechanism, spipe_sampler_mechanism_name((enum spipe_mechanism)i)) == 0 &&
-            spipe_sampler_is_allowed((enum spipe_mechanism)i, period_ns))
-            choice = (enum spipe_mechanism)i;
+        enum spipe_mechanism named = (enum spipe_mechanism)i;
+        if (strcmp(spipe_control.environment.mechanism, spipe_sampler_mechanism_name(named)) == 0 &&
+            spipe_sampler_is_allowed(named, period_ns))
+            return named;
     }
-    return choice;
+    return spipe_sampler_choose(SPIPE_MECHANISM_NONE, period_ns);
 }
 
+/* perf can only send standard signals, and the watcher only queue real-time ones. */
 static bool take_signal_for(enum spipe_mechanism mechanism)
 {
     enum spipe_signal_class class = SPIPE_SIGNAL_ANY;
+    if (mechanism == SPIPE_MECHANISM_PERF_RING)
+        return true;
     if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK)
         class = SPIPE_SIGNAL_STANDARD;
     else if (mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         class = SPIPE_SIGNAL_REAL_TIME;
     spipe_signals_prefer(class);
     return spipe_signals_take() != 0;
-}
-
-static void take_signal(struct spipe_session *session)
-{
-    if (session->mechanism == SPIPE_MECHANISM_PERF_RING || take_signal_for(session->mechanism))
-        return;
-    bool has_other =
-        session->mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && take_signal_for(SPIPE_MECHANISM_SIGNAL_RUNNABLE);
-    session->mechanism = has_other ? SPIPE_MECHANISM_SIGNAL_RUNNABLE : SPIPE_MECHANISM_NONE;
-    if (has_other)
-        return;
-    spipe_log("no signal is free for sampling", NULL);
-    spipe_settings_add_unmet(&session->settings, FIELD_CPU_PERIOD, "the program uses all signals: there are no samples");
 }
 
 static uint64_t asked_period_ns(const struct spipe_session *session)
@@ -94,12 +84,39 @@ void spipe_sampling_plan_settings(struct spipe_session *session, const struct sp
     session->wall_period_ns = session->is_text ? 0 : (uint64_t)session->settings.applied.wall_period_us * 1000u;
 }
 
+/* Takes the mechanism, or the best of those behind it for which a signal is free. */
+static void use_mechanism(struct spipe_session *session, enum spipe_mechanism mechanism)
+{
+    struct spipe_settings *settings = &session->settings;
+    while (!take_signal_for(mechanism)) {
+        if (mechanism != SPIPE_MECHANISM_PERF_CPU_CLOCK) {
+            spipe_log("no signal is free for sampling", NULL);
+            spipe_settings_add_unmet(settings, FIELD_CPU_PERIOD, "the program uses all signals: there are no samples");
+            session->mechanism = SPIPE_MECHANISM_NONE;
+            return;
+        }
+        mechanism = spipe_sampler_choose(mechanism, asked_period_ns(session));
+    }
+    session->mechanism = mechanism;
+    session->period_ns = period_of(session);
+    if (mechanism == SPIPE_MECHANISM_THREAD_CPU_TIMER && session->period_ns < spipe_clock_tick_ns())
+        spipe_settings_add_unmet(settings, FIELD_CPU_PERIOD,
+                                 "perf events are not to be had: samples come at the kernel's tick, and stand for more");
+}
+
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked)
 {
     spipe_sampling_plan_settings(session, asked);
-    session->mechanism = choose_mechanism(asked_period_ns(session));
-    take_signal(session);
-    session->period_ns = period_of(session);
+    use_mechanism(session, choose_mechanism(asked_period_ns(session)));
+}
+
+/* Tells the host when it is another one. */
+static void change_mechanism(struct spipe_session *session, enum spipe_mechanism mechanism)
+{
+    enum spipe_mechanism before = session->mechanism;
+    use_mechanism(session, mechanism);
+    if (session->mechanism != before && !session->is_text)
+        spipe_greeting_put_applied(session);
 }
 
 static void start_sampler(struct spipe_session *session)
@@ -110,11 +127,15 @@ static void start_sampler(struct spipe_session *session)
     if (session->settings.applied.follow_children)
         spipe_notices_open();
     atomic_store(&spipe_control.follows_children, session->settings.applied.follow_children);
-    if (session->mechanism == SPIPE_MECHANISM_NONE)
-        return;
     spipe_perf_drain_discard(session);
-    if (!spipe_sampler_start(session->mechanism, session->period_ns, spipe_signals_current()))
-        spipe_log("the sampler's thread could not be started", NULL);
+    while (session->mechanism != SPIPE_MECHANISM_NONE &&
+           !spipe_sampler_start(session->mechanism, session->period_ns, spipe_signals_current())) {
+        spipe_log("sampling could not be started", spipe_sampler_mechanism_name(session->mechanism));
+        spipe_sampler_stop();
+        change_mechanism(session, session->mechanism == SPIPE_MECHANISM_PERF_RING
+                                      ? spipe_sampler_choose(session->mechanism, asked_period_ns(session))
+                                      : SPIPE_MECHANISM_THREAD_CPU_TIMER);
+    }
 }
 
 static void stop_sampler(struct spipe_session *session)
@@ -135,19 +156,43 @@ void spipe_sampling_end(void)
     spipe_perf_rings_close();
 }
 
-void spipe_sampling_change_signal(struct spipe_session *session)
+static void restart_sampler(struct spipe_session *session, enum spipe_mechanism mechanism)
 {
-    enum spipe_mechanism before = session->mechanism;
     bool was_on = spipe_sampler_is_on();
-    if (before == SPIPE_MECHANISM_PERF_RING)
-        return;
     stop_sampler(session);
-    take_signal(session);
-    session->period_ns = period_of(session);
-    if (session->mechanism != before && !session->is_text)
-        spipe_greeting_put_applied(session);
+    change_mechanism(session, mechanism);
     if (was_on)
         start_sampler(session);
+}
+
+static void follow_fit(struct spipe_session *session, enum spipe_sampler_fit fit)
+{
+    uint64_t period_ns = asked_period_ns(session);
+    if (fit == SPIPE_SAMPLER_FITS)
+        return;
+    if (fit == SPIPE_SAMPLER_DOES_NOT_FIT) {
+        restart_sampler(session, spipe_sampler_choose(session->mechanism, period_ns));
+    } else {
+        stop_sampler(session);
+        spipe_sampling_end();
+        restart_sampler(session, choose_mechanism(period_ns));
+    }
+}
+
+void spipe_sampling_tend(struct spipe_session *session)
+{
+    follow_fit(session, spipe_sampler_tend());
+}
+
+void spipe_sampling_look(struct spipe_session *session)
+{
+    follow_fit(session, spipe_sampler_look());
+}
+
+void spipe_sampling_change_signal(struct spipe_session *session)
+{
+    if (session->mechanism != SPIPE_MECHANISM_PERF_RING)
+        restart_sampler(session, session->mechanism);
 }
 
 void spipe_sampling_start(struct spipe_session *session)

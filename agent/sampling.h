@@ -16,6 +16,11 @@ void spipe_sampling_plan(struct spipe_session *session, const struct spipe_confi
  * not at all. */
 void spipe_sampling_change_signal(struct spipe_session *session);
 
+/* Follows what the program does, when the mechanism has to: each round, and what happens seldom once a second. Samples
+ * may then come by another mechanism. */
+void spipe_sampling_tend(struct spipe_session *session);
+void spipe_sampling_look(struct spipe_session *session);
+
 /* Starts and stops as planned. What was not sampled until then is accounted for. */
 void spipe_sampling_start(struct spipe_session *session);
 void spipe_sampling_stop(struct spipe_session *session);

@@ -85,7 +85,10 @@ struct spipe_slot {
     uint64_t ring_periods;                  /* that came through perf's rings since the slot was armed */
     uint16_t ring_cpus;                     /* whose rings they came through */
     bool is_settled;                        /* what the ended thread is owed has been found out */
+    bool is_silent;                         /* no sample came through a ring since the events were last changed */
     bool needs_events;                      /* the thread has inherited none */
+    uint64_t opened_ns;                     /* the thread's CPU time when the events were last changed; 0: it came later */
+    uint64_t opened_user_ticks;             /* the part of it in its own code, by the kernel's coarse account */
     uint64_t gone_ns;                       /* when a scan no longer found the thread */
     uint64_t sent;
     uint64_t dropped_paused;

@@ -24,6 +24,12 @@ void spipe_threads_scan(struct spipe_session *session, int agent_tid);
 /* Gives a thread that was met by its samples a slot; NULL when it is gone, or there is none. */
 struct spipe_slot *spipe_threads_adopt(int tid);
 
+/* All threads but the agent's own, also those that have no slot yet; at most `max`. Returns how many. */
+uint32_t spipe_threads_list(int32_t *tid, uint32_t max);
+
+/* CPU time of a thread in its own code, in the kernel's 1/100 s. False when it is gone. Any thread. */
+bool spipe_threads_user_ticks(int tid, uint64_t *ret_ticks);
+
 /* True while a thread that is being made has a slot which does not name it yet. */
 bool spipe_threads_any_claimed(void);
 

@@ -2,6 +2,7 @@
 #include "threads.h"
 
 #include "clock.h"
+#include "control.h"
 #include "files.h"
 #include "handler.h"
 #include "ledger.h"
@@ -75,6 +76,21 @@ static bool read_name(struct spipe_slot *slot)
     memset(slot->name, 0, sizeof slot->name);
     memcpy(slot->name, name, (size_t)len < sizeof slot->name ? (size_t)len : sizeof slot->name - 1);
     return true;
+}
+
+/* The fourteenth field of /proc/self/task/TID/stat; the second, the name, may itself hold blanks and brackets. */
+bool spipe_threads_user_ticks(int tid, uint64_t *ret_ticks)
+{
+    char memory[64];
+    char stat[512];
+    struct spipe_text path;
+    spipe_text_init(&path, memory, sizeof memory);
+    task_path(&path, tid, "/stat");
+    long len = spipe_files_read(memory, stat, sizeof stat);
+    const char *at = len > 0 ? strrchr(stat, ')') : NULL;
+    for (int field = 2; field < 14 && at != NULL; field++)
+        at = strchr(at + 1, ' ');
+    return at != NULL && (at++, spipe_text_take_number(&at, stat + len, 10, ret_ticks));
 }
 
 /* The mask stands in /proc/self/task/TID/status as "SigBlk:\t" and 16 digits. */
@@ -230,6 +246,26 @@ static void count_task(void *user, int tid)
     struct scan *scan = user;
     if (!is_agent_tid(tid, scan->agent_tid))
         scan->others++;
+}
+
+struct list {
+    int32_t *tid;
+    uint32_t max;
+    uint32_t count;
+};
+
+static void list_task(void *user, int tid)
+{
+    struct list *list = user;
+    if (list->count < list->max && !is_agent_tid(tid, (int)atomic_load(&spipe_control.pump.tid)))
+        list->tid[list->count++] = tid;
+}
+
+uint32_t spipe_threads_list(int32_t *tid, uint32_t max)
+{
+    struct list list = {tid, max, 0};
+    (void)visit_tasks(list_task, &list);
+    return list.count;
 }
 
 bool spipe_threads_none_left(int agent_tid)

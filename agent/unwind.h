@@ -54,6 +54,7 @@ struct spipe_walk_cache_entry {
 struct spipe_walk_cache {
     uint32_t generation;            /* of the map that the entries were found with; 0: none */
     uint32_t unused;
+    uint64_t reached;               /* the stack pointer of the frame where the last walk ended */
     struct spipe_walk_cache_entry entry[SPIPE_WALK_CACHE_ENTRIES];
 };
 

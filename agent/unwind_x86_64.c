@@ -442,8 +442,11 @@ enum spipe_walk_end spipe_unwind_walk(const struct spipe_code_map *map, const st
     for (;;) {
         start_walker(&walker, registers, ALL_REGISTERS, true, followed);
         int end = walk(&walker, addresses, max_depth, ret_depth, ret_needed);
-        if (end != STEP_AGAIN)
+        if (end != STEP_AGAIN) {
+            if (cache != NULL)
+                cache->reached = walker.value[SPIPE_REGISTER_RSP];
             return (enum spipe_walk_end)end;
+        }
         followed |= FOLLOWED_ON_DEMAND;
     }
 }

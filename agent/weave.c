@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "clock.h"
 #include "control.h"
+#include "copied_stack.h"
 #include "greeting.h"
 #include "handler.h"
 #include "ledger.h"
@@ -40,6 +41,8 @@ struct spipe_weave {
 
 struct spipe_weave *spipe_weave_new(void)
 {
+    if (!spipe_copied_stack_init())
+        return NULL;
     return spipe_pages_new(sizeof(struct spipe_weave));
 }
 
@@ -115,8 +118,7 @@ static bool rescan(struct spipe_session *session)
     return has_changed;
 }
 
-/* Gets what the walk said it needs. False when that is not to be had. */
-static bool supply(struct spipe_session *session, enum spipe_walk_end end, uint64_t needed)
+bool spipe_weave_supply(struct spipe_session *session, enum spipe_walk_end end, uint64_t needed)
 {
     struct spipe_weave *weave = session->weave;
     bool was_supplied = false;
@@ -140,7 +142,7 @@ enum spipe_walk_end spipe_weave_walk(struct spipe_session *session, const struct
         uint64_t needed = 0;
         *place = start;
         end = spipe_unwind_walk_from(spipe_images_code_map(), view, place, address, max_depth, &depth, &needed);
-        if (!supply(session, end, needed))
+        if (!spipe_weave_supply(session, end, needed))
             break;
     }
     *ret_depth = (uint32_t)depth;
@@ -150,11 +152,9 @@ enum spipe_walk_end spipe_weave_walk(struct spipe_session *session, const struct
 static enum spipe_walk_end walk_slice(struct spipe_session *session, uint16_t index, uint32_t *ret_depth)
 {
     const struct spipe_slice *slice = spipe_slice_get(index);
-    struct spipe_stack_view view = {slice->low, slice->low + slice->len, slice->bytes};
-    struct spipe_walk_place place = {slice->registers, SPIPE_WALK_KNOWS_ALL, true};
-    enum spipe_walk_end end = spipe_weave_walk(session, &view, &place, session->weave->address,
-                                               session->settings.applied.max_depth, ret_depth);
-    return end == SPIPE_WALK_OUTSIDE_STACK && slice->is_cut ? SPIPE_WALK_TOO_DEEP : end;
+    struct spipe_copied_stack stack = {
+        &slice->registers, {slice->low, slice->low + slice->len, slice->bytes}, slice->is_cut != 0};
+    return spipe_copied_stack_walk(session, &stack, session->weave->address, ret_depth);
 }
 
 /* The mappings are to be read again soon, and know more then. */
@@ -234,7 +234,7 @@ static bool take_sample(struct spipe_session *session, struct spipe_slot *slot, 
             take_walked(session, slot, &last, sample->address, sample->depth, (enum spipe_walk_end)sample->end, NULL);
     } else {
         if (sample->end == SPIPE_WALK_NEEDS_TABLE)
-            (void)supply(session, SPIPE_WALK_NEEDS_TABLE, sample->address[sample->depth - 1]);
+            (void)spipe_weave_supply(session, SPIPE_WALK_NEEDS_TABLE, sample->address[sample->depth - 1]);
         bool is_audited = sample->kind == SPIPE_RAW_AUDITED;
         take_walked(session, slot, sample, sample->address, sample->depth, (enum spipe_walk_end)sample->end,
                     is_audited ? spipe_slice_get(sample->slice) : NULL);
@@ -278,25 +278,29 @@ static const struct spipe_slice *take_audit(struct spipe_session *session, struc
     return slice;
 }
 
+static void count_fault(struct spipe_slot *slot, enum spipe_walk_end end)
+{
+    if (end == SPIPE_WALK_BAD_TABLE || end == SPIPE_WALK_NOT_CODE || end == SPIPE_WALK_NO_PROGRESS)
+        atomic_fetch_add(&slot->unwind_faults, 1);
+}
+
 enum spipe_weave_result spipe_weave_take_copy(struct spipe_session *session, struct spipe_slot *slot,
-                                              const struct spipe_weave_copy *copy)
+                                              struct spipe_weave_copy *copy)
 {
     struct spipe_weave *weave = session->weave;
     uint64_t low = copy->registers.value[SPIPE_REGISTER_RSP];
-    struct spipe_stack_view view = {low, low + copy->len, copy->bytes};
+    struct spipe_copied_stack stack = {&copy->registers, {low, low + copy->len, copy->bytes}, copy->is_cut};
     struct spipe_raw_sample sample = {.time_ns = copy->time_ns, .weight = copy->weight};
     uint32_t depth = 0;
     if (!make_room(session, slot, 0))
         return SPIPE_WEAVE_FULL;
     weave->is_postponed = false;
-    struct spipe_walk_place place = {copy->registers, SPIPE_WALK_KNOWS_ALL, true};
-    enum spipe_walk_end end =
-        spipe_weave_walk(session, &view, &place, weave->address, session->settings.applied.max_depth, &depth);
-    if (has_to_wait(session, end))
+    copy->end = spipe_copied_stack_walk(session, &stack, weave->address, &depth);
+    copy->needed = copy->end == SPIPE_WALK_ROOT ? (uint32_t)(spipe_copied_stack_reached() - low) : 0;
+    if (has_to_wait(session, copy->end))
         return SPIPE_WEAVE_LATER;
-    if (end == SPIPE_WALK_OUTSIDE_STACK && copy->is_cut)
-        end = SPIPE_WALK_TOO_DEEP;
-    take_walked(session, slot, &sample, weave->address, depth, end, take_audit(session, slot, copy));
+    count_fault(slot, copy->end);
+    take_walked(session, slot, &sample, weave->address, depth, copy->end, take_audit(session, slot, copy));
     flush_if_full(session);
     return SPIPE_WEAVE_TAKEN;
 }

@@ -20,6 +20,9 @@ void spipe_weave_free(struct spipe_weave *weave);
 /* Starts anew for a session: nothing that was remembered of an earlier one holds. */
 void spipe_weave_begin(struct spipe_session *session);
 
+/* Gets what the walk said it needs: a table, or a newer look at the mappings. False when that is not to be had. */
+bool spipe_weave_supply(struct spipe_session *session, enum spipe_walk_end end, uint64_t needed);
+
 /* A sample whose stack was copied: [stack pointer, +len). */
 struct spipe_weave_copy {
     uint64_t time_ns;
@@ -28,6 +31,10 @@ struct spipe_weave_copy {
     const unsigned char *bytes;
     uint32_t len;
     bool is_cut;                /* the stack goes on above what was copied */
+
+    /* What came of it. */
+    enum spipe_walk_end end;
+    uint32_t needed;            /* bytes of the copy, for a stack that reaches its root; else 0 */
 };
 
 enum spipe_weave_result {
@@ -38,7 +45,7 @@ enum spipe_weave_result {
 
 /* Takes such a sample. */
 enum spipe_weave_result spipe_weave_take_copy(struct spipe_session *session, struct spipe_slot *slot,
-                                              const struct spipe_weave_copy *copy);
+                                              struct spipe_weave_copy *copy);
 
 /* Empties all rings as far as the outbox has room, and flushes. Returns true when a table was missing or the mappings
  * had changed: then look again soon. */

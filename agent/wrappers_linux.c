@@ -288,6 +288,8 @@ EXPORT int setns(int descriptor, int type)
 
 static void say_stale(void)
 {
+    if (atomic_load(&spipe_handler_shared.map_is_stale) == 0)
+        atomic_store(&spipe_handler_shared.stale_since_ns, spipe_clock_monotonic_ns());
     atomic_store(&spipe_handler_shared.map_is_stale, 1);
     spipe_control_request(SPIPE_REQUEST_LOOK);
 }

@@ -160,8 +160,9 @@ const char *spipe_sampler_mechanism_name(enum spipe_mechanism mechanism)
     return mechanism == SPIPE_MECHANISM_NONE ? "none" : "fake";
 }
 
-enum spipe_mechanism spipe_sampler_choose(uint64_t period_ns)
+enum spipe_mechanism spipe_sampler_choose(enum spipe_mechanism after, uint64_t period_ns)
 {
+    (void)after;
     (void)period_ns;
     return SPIPE_MECHANISM_THREAD_CPU_TIMER;
 }
@@ -198,8 +199,14 @@ bool spipe_sampler_uses_signal(void)
     return sampler_fake.is_on;
 }
 
-void spipe_sampler_tend(void)
+enum spipe_sampler_fit spipe_sampler_tend(void)
 {
+    return SPIPE_SAMPLER_FITS;
+}
+
+enum spipe_sampler_fit spipe_sampler_look(void)
+{
+    return SPIPE_SAMPLER_FITS;
 }
 
 bool spipe_sampler_needs_pump(void)

@@ -52,7 +52,7 @@ struct promise_pair promise_check_by(const char *mechanism, const char *const *a
     return pair;
 }
 
-const char *const promise_mechanisms[] = {"thread-cpu-timer", "perf-cpu-clock", "perf-ring", "signal-runnable", NULL};
+const char *const promise_mechanisms[] = {"thread-cpu-timer", "perf-ring", "perf-cpu-clock", "signal-runnable", NULL};
 
 /* What a mechanism that leaves the kernel's time out can see at least. */
 static double least_share(const struct capture_session *session)
