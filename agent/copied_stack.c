@@ -33,8 +33,8 @@ void spipe_copied_stack_fork(void)
     work = NULL;
 }
 
-static enum spipe_walk_end walk(struct spipe_session *session, const struct spipe_registers *registers,
-                                const struct spipe_stack_view *view, uint64_t *address, uint32_t *ret_depth)
+static enum spipe_walk_end walk_view(struct spipe_session *session, const struct spipe_registers *registers,
+                                     const struct spipe_stack_view *view, uint64_t *address, uint32_t *ret_depth)
 {
     enum spipe_walk_end end = SPIPE_WALK_NO_TABLE;
     size_t depth = 0;
@@ -128,9 +128,9 @@ enum spipe_walk_end spipe_copied_stack_walk(struct spipe_session *session, const
                                             uint64_t *address, uint32_t *ret_depth)
 {
     struct spipe_stack_view view = stack->view;
-    enum spipe_walk_end end = walk(session, stack->registers, &view, address, ret_depth);
+    enum spipe_walk_end end = walk_view(session, stack->registers, &view, address, ret_depth);
     if (end == SPIPE_WALK_OUTSIDE_STACK && *ret_depth == 1 && mend_red_zone(stack->registers, &view))
-        end = walk(session, stack->registers, &view, address, ret_depth);
+        end = walk_view(session, stack->registers, &view, address, ret_depth);
     return end == SPIPE_WALK_OUTSIDE_STACK && stack->is_cut ? SPIPE_WALK_TOO_DEEP : end;
 }
 
