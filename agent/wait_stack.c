@@ -2,6 +2,7 @@
 #include "wait_stack.h"
 
 #include "clock.h"
+#include "frame_search.h"
 #include "stack_ids.h"
 #include "weave.h"
 
@@ -29,6 +30,36 @@ static bool copy_stack(const struct spipe_slot *slot, const struct spipe_waiting
     return spipe_clock_thread_cpu_ns(slot->tid) == cpu_ns;
 }
 
+static bool wants_frame_pointer(const struct spipe_walk_place *place, enum spipe_walk_end end)
+{
+    bool is_stuck = end == SPIPE_WALK_BAD_TABLE || end == SPIPE_WALK_NO_TABLE;
+    return is_stuck && (place->known & SPIPE_WALK_KNOWS(SPIPE_REGISTER_RBP)) == 0;
+}
+
+/* Where the walk ended for want of the frame pointer, one that can be found takes it on. A frame that is only likely
+ * has to lead to the root. */
+static void walk_on(struct spipe_session *session, const struct spipe_stack_view *view, struct spipe_walk_place *place,
+                    struct wait_walk *walk)
+{
+    uint64_t pc = place->registers.value[SPIPE_REGISTER_RIP] - !place->is_exact;
+    uint64_t stack_pointer = place->registers.value[SPIPE_REGISTER_RSP];
+    uint64_t frame_pointer = 0;
+    uint32_t last = walk->depth - 1;
+    uint32_t depth = 0;
+    enum spipe_frame_proof proof =
+        spipe_frame_search(spipe_images_code_map(), view, stack_pointer, pc, &frame_pointer);
+    if (proof == SPIPE_FRAME_NONE)
+        return;
+    place->registers.value[SPIPE_REGISTER_RBP] = frame_pointer;
+    place->known |= SPIPE_WALK_KNOWS(SPIPE_REGISTER_RBP);
+    enum spipe_walk_end end = spipe_weave_walk(session, view, place, address_memory + last,
+                                               session->settings.applied.max_depth - last, &depth);
+    if (proof == SPIPE_FRAME_LIKELY && end != SPIPE_WALK_ROOT)
+        return;
+    walk->end = end;
+    walk->depth = last + depth;
+}
+
 static void walk_copy(struct spipe_session *session, const struct spipe_waiting_place *from,
                       const struct spipe_stack_view *view, struct wait_walk *walk)
 {
@@ -37,6 +68,8 @@ static void walk_copy(struct spipe_session *session, const struct spipe_waiting_
     place.registers.value[SPIPE_REGISTER_RSP] = from->stack_pointer;
     place.registers.value[SPIPE_REGISTER_RIP] = from->pc;
     walk->end = spipe_weave_walk(session, view, &place, address_memory, session->settings.applied.max_depth, &walk->depth);
+    if (walk->depth > 0 && wants_frame_pointer(&place, walk->end))
+        walk_on(session, view, &place, walk);
 }
 
 static bool copy_and_walk(struct spipe_session *session, const struct spipe_slot *slot,

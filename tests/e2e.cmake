@@ -34,6 +34,12 @@ foreach(name shares-far shares-plugin shares threads families lives processes)
   spipe_prepare_target(${name})
 endforeach()
 
+# The same program as it is while it is being written: not optimised, with frame pointers.
+add_executable(lives-debug targets/lives.c)
+target_link_libraries(lives-debug PRIVATE Threads::Threads)
+spipe_prepare_target(lives-debug)
+target_compile_options(lives-debug PRIVATE -O0 -fno-omit-frame-pointer)
+
 if(TARGET stackpipe-host-static)
 add_executable(damaged_capture e2e/damaged_capture.c)
 target_include_directories(damaged_capture PRIVATE ${PROJECT_SOURCE_DIR})
