@@ -41,10 +41,11 @@ void spipe_handshake_init(struct spipe_handshake *handshake)
     }
 }
 
-/* A host that cannot be served is told why, in a form that is the same in every major version. */
-static void refuse(struct spipe_handshake *handshake, const char *text)
+void spipe_handshake_refuse(struct spipe_handshake *handshake, const char *text)
 {
     spipe_log("refused the host", text);
+    if (handshake->is_text)
+        return;
     struct spipe_outbox *outbox = spipe_outbox_new(REFUSAL_OUTBOX);
     if (outbox == NULL)
         return;
@@ -117,16 +118,17 @@ static enum verdict take_configuration(struct spipe_handshake *handshake)
     if (status == 0)
         status = spipe_decode_host_record(message, &handshake->arena, &record);
     if (status < 0) {
-        refuse(handshake, status == SPIPE_E_LIMIT ? "the first message is longer than a host's may be"
-                                                  : "the first message cannot be decoded");
+        spipe_handshake_refuse(handshake, status == SPIPE_E_LIMIT
+                                              ? "the first message is longer than a host's may be"
+                                              : "the first message cannot be decoded");
         return VERDICT_LEAVE;
     }
     if (record.kind != SPIPE_HOST_RECORD_CONFIGURATION) {
-        refuse(handshake, "the first message is not a configuration");
+        spipe_handshake_refuse(handshake, "the first message is not a configuration");
         return VERDICT_LEAVE;
     }
     if (token[0] != '\0' && strcmp(token, record.configuration.token) != 0) {
-        refuse(handshake, "the configuration's token is not the one that the agent was started with");
+        spipe_handshake_refuse(handshake, "the configuration's token is not the one that the agent was started with");
         return VERDICT_LEAVE;
     }
     handshake->asked = record.configuration;
@@ -149,9 +151,9 @@ static enum verdict judge(struct spipe_handshake *handshake, bool is_end, bool *
         *is_protobuf = true;
         return take_configuration(handshake);
     case SPIPE_OPENING_OTHER_MAJOR:
-        refuse(handshake, "the host speaks another major version; this agent speaks 1");
+        spipe_handshake_refuse(handshake, "the host speaks another major version; this agent speaks 1");
         break;
-    case SPIPE_OPENING_NO_PREFACE: refuse(handshake, "the host did not begin with the preface"); break;
+    case SPIPE_OPENING_NO_PREFACE: spipe_handshake_refuse(handshake, "the host did not begin with the preface"); break;
     case SPIPE_OPENING_TEXT: return take_text(handshake, (const char *)bytes, text_len);
     }
     return VERDICT_LEAVE;

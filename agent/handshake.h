@@ -36,4 +36,8 @@ void spipe_handshake_init(struct spipe_handshake *handshake);
  * session. */
 bool spipe_handshake_run(struct spipe_handshake *handshake);
 
+/* Tells a host that cannot be served why, in a form that is the same in every major version, and the log; one that
+ * speaks text is not told. The pipe stays open. */
+void spipe_handshake_refuse(struct spipe_handshake *handshake, const char *text);
+
 #endif

@@ -41,7 +41,8 @@ struct spipe_loaded_image {
     bool was_gone;                      /* unloaded, and the host not told yet */
 };
 
-/* Takes memory and makes the first scan. False when there is none. */
+/* Takes memory and makes the first scan, which finds no image where /proc is not to be had. False when there is no
+ * memory. */
 bool spipe_images_init(void);
 
 /* In a forked child, before spipe_images_init(): none of that memory is there. */

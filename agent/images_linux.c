@@ -286,8 +286,10 @@ bool spipe_images_init(void)
         file_offsets = spipe_pages_new(RANGES_MAX * sizeof *file_offsets);
         paths = spipe_pages_new(PATHS_SIZE);
     }
-    return images != NULL && groups != NULL && file_offsets != NULL && paths != NULL &&
-           (spipe_images_scan() || image_count > 0);
+    if (images == NULL || groups == NULL || file_offsets == NULL || paths == NULL)
+        return false;
+    (void)spipe_images_scan();
+    return true;
 }
 
 void spipe_images_fork(void)

@@ -95,7 +95,8 @@ static void end_session(enum spipe_goodbye_reason reason, const char *text)
 
 /* -------------------------------------------------------------------------------------------------------- beginning */
 
-static bool take_memory(struct spipe_session *session)
+/* NULL, or why there can be no session. */
+static const char *take_memory(struct spipe_session *session)
 {
     session->outbox = spipe_outbox_new((size_t)session->settings.applied.buffer_kib * 1024u);
     if (session->intern == NULL)
@@ -105,10 +106,9 @@ static bool take_memory(struct spipe_session *session)
     if (session->weave == NULL)
         session->weave = spipe_weave_new();
     bool has_tables = session->intern != NULL && session->stack_ids != NULL && session->weave != NULL;
-    if (session->outbox != NULL && has_tables && spipe_images_init())
-        return true;
-    spipe_log("no memory for a session", NULL);
-    return false;
+    if (session->outbox == NULL || !has_tables || !spipe_images_init())
+        return "there is no memory for a session";
+    return spipe_images_count() > 0 ? NULL : "/proc/self/maps cannot be read, so nothing is known of the program's code";
 }
 
 static void restart_session(struct spipe_session *session)
@@ -149,8 +149,11 @@ static bool begin_session(struct spipe_session *session)
     session->is_held = handshake->asked.hold && !handshake->is_text;
     spipe_greeting_begin(session);
     spipe_sampling_plan_settings(session, &handshake->asked);
-    if (!take_memory(session))
+    const char *obstacle = take_memory(session);
+    if (obstacle != NULL) {
+        spipe_handshake_refuse(&pump.handshake, obstacle);
         return false;
+    }
     spipe_images_forget_ids();
     spipe_weave_begin(session);
     if (!session->is_held)

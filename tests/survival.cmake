@@ -75,6 +75,9 @@ endif()
 spipe_add_survival_target(crowds)
 spipe_add_survival_area(crowds TARGETS crowds)
 
+spipe_add_survival_target(enclose)
+spipe_add_survival_area(containers TARGETS enclose workers)
+
 spipe_add_survival_target(sleeps)
 spipe_add_survival_area(sleeps TARGETS sleeps)
 

@@ -76,12 +76,25 @@ static void add_entry(struct environment *environment, const char *name, const c
     environment->entry[environment->count++] = text;
 }
 
+/* What is meant for a program that is executed later has another name until then. */
+static void enclose(struct environment *environment)
+{
+    for (size_t i = 0; i < environment->count; i++) {
+        char *text = environment->text[i];
+        if (strncmp(text, "STACKPIPE_", 10) != 0 && strncmp(text, "LD_PRELOAD=", 11) != 0)
+            continue;
+        memmove(text + 9, text, strlen(text) + 1);
+        memcpy(text, "ENCLOSED_", 9);
+    }
+}
+
 static void make_environment(struct environment *environment, const struct target *target, const char *log_path)
 {
     char preload[1024];
     bool is_profiled = target->endpoint != NULL;
     const char *other = target->other_preload == NULL ? "" : target->other_preload;
-    const char *own = is_profiled && target->loading == TARGET_PRELOADED ? target_agent() : "";
+    bool is_preloaded = target->loading == TARGET_PRELOADED || target->loading == TARGET_ENCLOSED;
+    const char *own = is_profiled && is_preloaded ? target_agent() : "";
     memset(environment, 0, sizeof *environment);
     add_entry(environment, "PATH=", "/usr/bin:/bin");
     add_entry(environment, "LANG=", "C");
@@ -99,6 +112,8 @@ static void make_environment(struct environment *environment, const struct targe
         if (target->mechanism != NULL)
             add_entry(environment, "STACKPIPE_MECHANISM=", target->mechanism);
     }
+    if (target->loading == TARGET_ENCLOSED)
+        enclose(environment);
     for (size_t i = 0; target->variable != NULL && target->variable[i] != NULL; i++)
         add_entry(environment, target->variable[i], "");
 }

@@ -20,7 +20,8 @@ struct target_limit {
 enum target_loading {
     TARGET_PRELOADED = 0,
     TARGET_STARTS_AGENT, /* the program brings the agent along and starts it, with the endpoint in PROMISE_ENDPOINT */
-    TARGET_LINKED        /* the program brings the agent along, which starts by itself */
+    TARGET_LINKED,       /* the program brings the agent along, which starts by itself */
+    TARGET_ENCLOSED      /* preloaded to the program that survival/enclose.c executes, not to that one */
 };
 
 struct target {
