@@ -177,6 +177,51 @@ struct directory_entry {
     char name[];
 };
 
+/* In a namespace of pids whose /proc is another one's, threads have other numbers there than they know themselves. */
+static bool is_foreign_proc(void)
+{
+    char link[16];
+    const char *at = link;
+    uint64_t pid = 0;
+    long len = spipe_system(SYS_readlinkat, AT_FDCWD, "/proc/self", link, sizeof link);
+    return len > 0 && spipe_text_take_number(&at, link + len, 10, &pid) && (long)pid != spipe_system(SYS_getpid);
+}
+
+/* The innermost number, which is the last in the line "NSpid:"; 0 when the thread is gone. */
+static int read_own_number(int tid)
+{
+    static const char key[] = "\nNSpid:";
+    char memory[64];
+    char status[4096];
+    struct spipe_text path;
+    uint64_t number = 0;
+    spipe_text_init(&path, memory, sizeof memory);
+    task_path(&path, tid, "/status");
+    long len = spipe_files_read(memory, status, sizeof status);
+    const char *at = len > 0 ? strstr(status, key) : NULL;
+    if (at == NULL)
+        return 0;
+    at += sizeof key - 1;
+    while (*at == '\t') {
+        at++;
+        if (!spipe_text_take_number(&at, status + len, 10, &number))
+            return 0;
+    }
+    return (int)number;
+}
+
+static void visit_entry(const struct directory_entry *entry, bool is_foreign, void (*visit)(void *user, int tid),
+                        void *user)
+{
+    const char *name = entry->name;
+    uint64_t number;
+    if (!spipe_text_take_number(&name, name + 12, 10, &number))
+        return;
+    int tid = is_foreign ? read_own_number((int)number) : (int)number;
+    if (tid != 0)
+        visit(user, tid);
+}
+
 static bool visit_tasks(void (*visit)(void *user, int tid), void *user)
 {
     _Alignas(8) char entries[8192];
@@ -184,13 +229,11 @@ static bool visit_tasks(void (*visit)(void *user, int tid), void *user)
     if (folder < 0)
         return false;
     long len;
+    bool is_foreign = is_foreign_proc();
     while ((len = spipe_system(SYS_getdents64, folder, entries, sizeof entries)) > 0) {
         for (long at = 0; at < len;) {
             const struct directory_entry *entry = (const struct directory_entry *)(const void *)(entries + at);
-            const char *name = entry->name;
-            uint64_t tid;
-            if (spipe_text_take_number(&name, name + 12, 10, &tid))
-                visit(user, (int)tid);
+            visit_entry(entry, is_foreign, visit, user);
             at += entry->len;
         }
     }
