@@ -600,6 +600,7 @@ void spipe_pump_run(void *unused)
     (void)unused;
     if (is_worth_a_session())
         run_sessions();
+    spipe_threads_end_process();
     settle();
     spipe_control_done(UINT32_MAX);
 }

@@ -43,6 +43,10 @@ void spipe_threads_refresh(struct spipe_session *session);
 /* True when, besides agent threads, no thread of the process is left. */
 bool spipe_threads_none_left(int agent_tid);
 
+/* When the main thread has ended, and all others but the calling one: ends the process with the main thread's status. Else
+ * an agent thread would be the last one, and the process's status what that ends with. */
+void spipe_threads_end_process(void);
+
 /* Called on a thread of the program's own: makes its slot live and arms it; `slot` was claimed by its creator. */
 void spipe_threads_enter(struct spipe_slot *slot);
 

@@ -20,6 +20,9 @@
 
 extern char **environ;
 
+#define STAT_SIZE       1024u
+#define THREADS_FIELD   20u
+#define EXIT_CODE_FIELD 52u
 /* For a stack without limit: nothing else is mapped that near below it. */
 #define UNLIMITED_STACK (UINT64_C(1) << 30)
 
@@ -284,10 +287,39 @@ void spipe_threads_scan(struct spipe_session *session, int agent_tid)
     }
 }
 
+/* Fields behind the name, which may itself hold blanks and brackets; see proc(5). NULL when there are none. */
+static const char *read_stat(int tid, char *stat, size_t size)
+{
+    char memory[64];
+    struct spipe_text path;
+    spipe_text_init(&path, memory, sizeof memory);
+    task_path(&path, tid, "/stat");
+    return spipe_files_read(memory, stat, size) > 0 ? strrchr(stat, ')') : NULL;
+}
+
+/* A main thread that has ended stays in the list until the process ends. */
+static bool has_ended(int tid)
+{
+    char stat[STAT_SIZE];
+    const char *state = read_stat(tid, stat, sizeof stat);
+    return state != NULL && (state[2] == 'Z' || state[2] == 'X');
+}
+
+/* A number among the fields; 0 when it is not there. */
+static uint64_t take_field(const char *at, unsigned wanted)
+{
+    uint64_t number = 0;
+    for (unsigned field = 2; field < wanted && at != NULL; field++)
+        at = strchr(at + 1, ' ');
+    if (at == NULL || (at++, !spipe_text_take_number(&at, at + strlen(at), 10, &number)))
+        return 0;
+    return number;
+}
+
 static void count_task(void *user, int tid)
 {
     struct scan *scan = user;
-    if (!is_agent_tid(tid, scan->agent_tid))
+    if (!is_agent_tid(tid, scan->agent_tid) && !has_ended(tid))
         scan->others++;
 }
 
@@ -315,6 +347,16 @@ bool spipe_threads_none_left(int agent_tid)
 {
     struct scan scan = {agent_tid, false, 0};
     return visit_tasks(count_task, &scan) && scan.others == 0;
+}
+
+void spipe_threads_end_process(void)
+{
+    char stat[STAT_SIZE];
+    const char *fields = read_stat((int)spipe_system(SYS_getpid), stat, sizeof stat);
+    /* The kernel's count holds the main thread, which has ended, and this one. */
+    if (fields == NULL || fields[2] != 'Z' || take_field(fields, THREADS_FIELD) != 2)
+        return;
+    (void)spipe_system(SYS_exit_group, take_field(fields, EXIT_CODE_FIELD) >> 8 & 0xff);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- tend */

@@ -106,3 +106,7 @@ spipe_add_survival_area(limits TARGETS scarce scarce-late)
 
 spipe_add_survival_target(forks)
 spipe_add_survival_area(forks TARGETS forks)
+
+spipe_add_survival_target(departures)
+spipe_add_survival_area(departures TARGETS departures)
+add_dependencies(test_survival_departures promise-endings)
