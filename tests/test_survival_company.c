@@ -87,12 +87,9 @@ static void check_other_profiler(struct target target, const char *profile)
     for (const char *const *mechanism = promise_mechanisms; *mechanism != NULL; mechanism++) {
         (void)unlink(profile);
         target.mechanism = *mechanism;
-        struct promise_pair pair = promise_run_profiled(target, FAST_RATE);
+        struct promise_pair pair = survival_check_profiled(target);
         assert_int_equal(pair.profiled.status, plain.status);
         assert_string_equal(pair.profiled.output, plain.output);
-        assert_string_equal(pair.profiled.log, "");
-        assert_int_equal(pair.session_count, 1);
-        survival_check_session(pair.session);
         assert_true(pair.session->sample_count > 0);
         assert_true((check_other_profile(profile) > 0) == (plain_samples > 0));
         promise_done(&pair);

@@ -3,7 +3,7 @@
  * Programs that work for a while and die by a fault of their own.
  */
 #define _GNU_SOURCE
-#include "../promises/verbs.h"
+#include "parts.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -164,23 +164,12 @@ static int lose_file(int argc, char **argv)
     return 0;
 }
 
-static __attribute__((noinline)) uint32_t recurse(uint32_t seed)
-{
-    volatile unsigned char room[2048];
-    room[seed % sizeof room] = (unsigned char)seed;
-    if (seed % 64 == 0)
-        sink = burn_piece(seed);
-    if (seed == UINT32_MAX)
-        return sink; /* never so deep */
-    return recurse(seed + 1) + room[seed % sizeof room];
-}
-
 static int overflow(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     work();
-    return (int)recurse(1);
+    return (int)recurse_without_end(1);
 }
 
 static const struct verb verbs[] = {

@@ -4,11 +4,10 @@
  * agent, once linked with it, to start it when the handlers are there already.
  */
 #define _GNU_SOURCE
-#include "../promises/verbs.h"
+#include "parts.h"
 
 #include "agent/stackpipe.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,11 +16,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define TIMES   300
-#define FAULTS  1000
-#define JUMPS   2000
-#define TICKS   10
-#define THREADS 3
+#define TIMES  300
+#define FAULTS 1000
+#define JUMPS  2000
+#define TICKS  10
 
 static volatile uint32_t sink;
 static _Atomic int own_count;
@@ -203,15 +201,6 @@ static void *fault_often(void *unused)
     return NULL;
 }
 
-static void run_threads(void *(*run)(void *))
-{
-    pthread_t thread[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        pthread_create(&thread[i], NULL, run, NULL);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(thread[i], NULL);
-}
-
 /* A handler that mends the fault and returns, as garbage collectors and debuggers have. */
 static int fix_faults(int argc, char **argv)
 {
@@ -220,7 +209,7 @@ static int fix_faults(int argc, char **argv)
     page_size = sysconf(_SC_PAGESIZE);
     install(SIGSEGV, allow_page, 0);
     let_agent_start();
-    run_threads(fault_often);
+    run_in_threads(fault_often);
     print_counts();
     return 0;
 }
@@ -253,7 +242,7 @@ static int jump_from_faults(int argc, char **argv)
     (void)argv;
     install(SIGSEGV, jump_back, SA_NODEFER);
     let_agent_start();
-    run_threads(jump_often);
+    run_in_threads(jump_often);
     print_counts();
     return 0;
 }
@@ -325,7 +314,7 @@ static int use_alternate_stacks(int argc, char **argv)
     (void)argv;
     install(SIGUSR1, note_on_stack, SA_ONSTACK);
     install(SIGUSR2, note_on_stack, SA_ONSTACK);
-    run_threads(handle_on_stacks);
+    run_in_threads(handle_on_stacks);
     print_counts();
     return 0;
 }

@@ -4,7 +4,7 @@
  * themselves, and no others.
  */
 #define _GNU_SOURCE
-#include "../promises/verbs.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,6 @@
 
 #define SIGNALS 200
 #define CHURNS  5000
-#define THREADS 3
 
 static volatile uint32_t sink;
 static _Atomic int own_count;
@@ -187,20 +186,11 @@ static void *work_blocked(void *unused)
     return NULL;
 }
 
-static void run_threads(void *(*run)(void *))
-{
-    pthread_t thread[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        pthread_create(&thread[i], NULL, run, NULL);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(thread[i], NULL);
-}
-
 static int block_in_threads(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    run_threads(work_blocked);
+    run_in_threads(work_blocked);
     sink = burn_for(20 * MS);
     printf("pending %d\n", own_count);
     return 0;
@@ -212,7 +202,7 @@ static int block_in_program(int argc, char **argv)
     (void)argc;
     (void)argv;
     block_all();
-    run_threads(work_blocked);
+    run_in_threads(work_blocked);
     (void)work_blocked(NULL);
     raise(SIGUSR1);
     printf("pending %d, then %d\n", own_count, count_pending());
@@ -245,7 +235,7 @@ static int churn_masks(int argc, char **argv)
     (void)argv;
     sigfillset(&all);
     signal(SIGUSR1, count_own);
-    run_threads(churn);
+    run_in_threads(churn);
     printf("own %d\n", own_count);
     return 0;
 }

@@ -3,7 +3,7 @@
  * Programs that run on stacks of their own making, up to their very end.
  */
 #define _GNU_SOURCE
-#include "../promises/verbs.h"
+#include "parts.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -125,17 +125,6 @@ static void catch_overflow(int number)
     siglongjmp(back, 1);
 }
 
-static __attribute__((noinline)) uint32_t recurse(uint32_t seed)
-{
-    volatile unsigned char room[2048];
-    room[seed % sizeof room] = (unsigned char)seed;
-    if (seed % 64 == 0)
-        sink = burn_piece(seed);
-    if (seed == UINT32_MAX)
-        return sink; /* never so deep */
-    return recurse(seed + 1) + room[seed % sizeof room];
-}
-
 static void overflow_often(void)
 {
     alignas(64) static __thread unsigned char alternate[SMALL_ALTERNATE];
@@ -143,7 +132,7 @@ static void overflow_often(void)
     sigaltstack(&stack, NULL);
     for (volatile int i = 0; i < OVERFLOWS; i++) {
         if (sigsetjmp(back, 1) == 0)
-            sink = recurse(1);
+            sink = recurse_without_end(1);
     }
     stack.ss_flags = SS_DISABLE;
     sigaltstack(&stack, NULL);

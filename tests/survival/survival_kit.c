@@ -61,12 +61,13 @@ struct promise_pair survival_check(struct target target)
     return pair;
 }
 
-struct promise_pair survival_check_killed(struct target target)
+struct promise_pair survival_check_profiled(struct target target)
 {
-    struct promise_pair pair = promise_run(target, FAST_RATE);
-    check_alike(&pair.plain, &pair);
+    struct promise_pair pair = promise_run_profiled(target, FAST_RATE);
+    assert_string_equal(pair.profiled.log, "");
+    assert_int_not_equal(pair.session_count, 0);
     check_earlier_sessions(&pair);
-    survival_check_cut(last_session(&pair));
+    survival_check_session(last_session(&pair));
     return pair;
 }
 

@@ -17,11 +17,11 @@
  * and survival_check_session() for each of them. The endpoint is filled in here; promise_done() frees the result. */
 struct promise_pair survival_check(struct target target);
 
-/* The same by each of promise_mechanisms in turn. */
-void survival_check_by_each_mechanism(struct target target);
+/* The half of it with the agent, for programs whose output is not the same twice: that is left to the caller. */
+struct promise_pair survival_check_profiled(struct target target);
 
-/* The same when the program's end cannot be foreseen: survival_check_cut() instead for the last session. */
-struct promise_pair survival_check_killed(struct target target);
+/* The same as survival_check() by each of promise_mechanisms in turn. */
+void survival_check_by_each_mechanism(struct target target);
 
 /* Asserts that a session reads to its end, that all that was attempted is sent or dropped for a reason when it says
  * Goodbye, and that it does say it. */
