@@ -396,14 +396,28 @@ static bool has_pending(void)
     return false;
 }
 
+/* At least once, however late it is. */
 static void write_all(struct spipe_session *session, uint64_t end_ns)
 {
     uint32_t events;
-    while (session->failure == 0 && spipe_outbox_fill(session->outbox) > 0 && spipe_clock_monotonic_ns() < end_ns) {
+    do {
         session->failure = spipe_outbox_write(session->outbox, &session->pipe);
-        if (session->failure == 0 && spipe_outbox_fill(session->outbox) > 0)
-            (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_WRITABLE, -1, PIPE_WAIT_MS, &events);
-    }
+        if (session->failure != 0 || spipe_outbox_fill(session->outbox) == 0)
+            return;
+        (void)spipe_pipe_wait(&session->pipe, SPIPE_PIPE_WRITABLE, -1, PIPE_WAIT_MS, &events);
+    } while (spipe_clock_monotonic_ns() < end_ns);
+}
+
+/* A last look at the rings, at least one, and some more while handlers are still at work. */
+static void drain_all(struct spipe_session *session, uint64_t end_ns)
+{
+    do {
+        (void)spipe_weave_drain(session);
+        session->failure = spipe_outbox_write(session->outbox, &session->pipe);
+        if (session->failure != 0 || !has_pending())
+            return;
+        spipe_futex_wait(&spipe_control.has_settled, 1, NS_PER_MS);
+    } while (spipe_clock_monotonic_ns() < end_ns);
 }
 
 static void put_goodbye(struct spipe_session *session)
@@ -441,13 +455,8 @@ static void finish_session(struct spipe_session *session)
 {
     uint64_t end_ns = spipe_clock_monotonic_ns() + GOODBYE_NS;
     spipe_sampling_stop(session);
-    while (!session->is_held && session->failure == 0 && spipe_clock_monotonic_ns() < end_ns) {
-        (void)spipe_weave_drain(session);
-        session->failure = spipe_outbox_write(session->outbox, &session->pipe);
-        if (!has_pending())
-            break;
-        spipe_futex_wait(&spipe_control.has_settled, 1, NS_PER_MS);
-    }
+    if (!session->is_held && session->failure == 0)
+        drain_all(session, end_ns);
     spipe_weave_discard(session);
     if (session->failure == 0 && !session->is_held) {
         spipe_notices_drain(session);

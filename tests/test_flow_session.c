@@ -406,6 +406,22 @@ static void test_stop_ends_the_session_with_its_samples_and_a_goodbye(void **sta
     assert_true(pipe_memory_is_closed(&flow_pipe));
 }
 
+/* On a machine so busy that the time for the end is over whenever the pump gets to look at the clock. */
+static void test_the_last_samples_and_the_goodbye_are_sent_even_when_their_time_is_over(void **state)
+{
+    (void)state;
+    flow_begin_plainly();
+    flow_send_action(1, SPIPE_ACTION_STOP);
+    assert_false(flow_round());
+    assert_true(flow_sample(flow_own_slot(), 1, 2, 3));
+    clock_fake_set_step(500 * MS);
+    flow_finish();
+    const struct agent_stream *stream = flow_read();
+    assert_int_equal(stream->goodbye.reason, SPIPE_GOODBYE_TOLD_TO_STOP);
+    assert_int_equal(stream->goodbye.samples_sent, 1);
+    agent_stream_assert_closed(stream);
+}
+
 static void test_words_that_are_no_messages_end_the_session_with_a_goodbye(void **state)
 {
     (void)state;
@@ -715,6 +731,7 @@ int main(void)
         TEST(test_configure_replaces_the_settings_and_says_so),
         TEST(test_a_held_session_touches_nothing_until_it_is_configured),
         TEST(test_stop_ends_the_session_with_its_samples_and_a_goodbye),
+        TEST(test_the_last_samples_and_the_goodbye_are_sent_even_when_their_time_is_over),
         TEST(test_words_that_are_no_messages_end_the_session_with_a_goodbye),
         TEST(test_the_session_ends_when_its_time_is_up),
         TEST(test_the_end_of_the_program_ends_the_session),
