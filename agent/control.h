@@ -66,8 +66,8 @@ bool spipe_control_wait(uint32_t request, uint32_t timeout_ms);
 /* The pump has done these. */
 void spipe_control_done(uint32_t requests);
 
-/* Ends the session with a Goodbye and the pump's thread with it, waiting at most a little over 200 ms for the host, and a
- * second where the pump does not get to run. Any thread of the process that started; harmless when there is no
+/* Ends the session with a Goodbye and the pump's thread with it, waiting at most a little over 200 ms for the host,
+ * and a second where the pump does not get to run. Any thread of the process that started; harmless when there is no
  * session. */
 void spipe_control_leave(enum spipe_goodbye_reason reason, const char *text);
 

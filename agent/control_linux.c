@@ -5,7 +5,8 @@
 #include "protocol/system_linux.h"
 #include "pump.h"
 
-/* The pump itself waits for its host no longer than 200 ms. The rest is for a machine on which it does not get to run. */
+/* The pump itself waits for its host no longer than 200 ms; the rest is for a machine on which it does not get to
+ * run. */
 #define LEAVE_MS 1000u
 /* The pump takes as long as ever to leave, but first has to look, on a machine that may be busy. */
 #define FILTERED_LEAVE_MS 500u

@@ -16,8 +16,8 @@ function(spipe_add_survival row)
     LABELS survival TIMEOUT 120 SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
 endfunction()
 
-# spipe_add_survival_target(NAME [SOURCE name] [LIBRARIES library...]): the program tests/survival/NAME.c (or another source
-# there), SURVIVAL_PROGRAM("NAME") to its tests.
+# spipe_add_survival_target(NAME [SOURCE name] [LIBRARIES library...]): the program tests/survival/NAME.c (or another
+# source there), SURVIVAL_PROGRAM("NAME") to its tests.
 function(spipe_add_survival_target name)
   cmake_parse_arguments(TARGET "" "SOURCE" "LIBRARIES" ${ARGN})
   if(NOT TARGET_SOURCE)
@@ -29,8 +29,8 @@ function(spipe_add_survival_target name)
   target_link_libraries(survive-${name} PRIVATE ${TARGET_LIBRARIES})
 endfunction()
 
-# spipe_add_survival_area(AREA [TARGETS name...]): the cmocka program test_survival_AREA.c, and a row for each test in it.
-# A test is called as its ctest entry is, survive_ROW, and is found by its `cmocka_unit_test(survive_ROW)`.
+# spipe_add_survival_area(AREA [TARGETS name...]): the cmocka program test_survival_AREA.c, and a row for each test in
+# it. A test is called as its ctest entry is, survive_ROW, and is found by its `cmocka_unit_test(survive_ROW)`.
 function(spipe_add_survival_area area)
   cmake_parse_arguments(AREA "" "" "TARGETS" ${ARGN})
   set(program test_survival_${area})
