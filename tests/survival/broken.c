@@ -29,71 +29,57 @@ void spin_with_wild_expression(uint64_t rounds);
 void spin_with_endless_rule(uint64_t rounds);
 void spin_with_lost_address(uint64_t rounds);
 
-#define FUNCTION(name) ".globl " name "\n.type " name ", @function\n.p2align 4\n" name ":\n.cfi_startproc\n"
-#define END(name)      "ret\n.cfi_endproc\n.size " name ", . - " name "\n"
-#define LOOP           "1: dec %rdi\njnz 1b\n"
+/* A function of that name in assembly. */
+#define FUNCTION(name, code)                                                                                           \
+    __asm__(".text\n.globl " #name "\n.type " #name ", @function\n.p2align 4\n" #name ":\n.cfi_startproc\n" code       \
+            "ret\n.cfi_endproc\n.size " #name ", . - " #name "\n")
 
-__asm__(
-    ".text\n" FUNCTION(
-        "spin_with_frame") "push %rbp\n"
-                           ".cfi_adjust_cfa_offset 8\n"
-                           ".cfi_offset rbp, -16\n"
-                           "mov %rsi, %rbp\n" LOOP "pop %rbp\n"
-                           ".cfi_adjust_cfa_offset -8\n" END("spin_with_frame")
+/* One that spins behind a rule of its unwind table. */
+#define SPIN_BEHIND(name, rule)                                                                                        \
+    FUNCTION(name, rule "\n"                                                                                           \
+                        "1: dec %rdi\n"                                                                                \
+                        "jnz 1b\n")
 
-                               FUNCTION(
-                                   "spin_with_stack") "xor %r8d, %r8d\n"
-                                                      "2: mov (%rsp,%r8,8), %rax\n"
-                                                      "mov %rax, (%rdx,%r8,8)\n"
-                                                      "mov (%rsi,%r8,8), %rax\n"
-                                                      "mov %rax, (%rsp,%r8,8)\n"
-                                                      "inc %r8\n"
-                                                      "cmp %rcx, %r8\n"
-                                                      "jb 2b\n" LOOP "3: mov -8(%rdx,%rcx,8), %rax\n"
-                                                      "mov %rax, -8(%rsp,%rcx,8)\n"
-                                                      "dec %rcx\n"
-                                                      "jnz 3b\n" END("spin_with_stack")
+FUNCTION(spin_with_frame, "push %rbp\n"
+                          ".cfi_adjust_cfa_offset 8\n"
+                          ".cfi_offset rbp, -16\n"
+                          "mov %rsi, %rbp\n"
+                          "1: dec %rdi\n"
+                          "jnz 1b\n"
+                          "pop %rbp\n"
+                          ".cfi_adjust_cfa_offset -8\n");
 
-                                                          FUNCTION(
-                                                              "spin_with_pointer") "mov %rsp, %rdx\n"
-                                                                                   ".cfi_def_cfa_register rdx\n"
-                                                                                   "mov %rsi, %rsp\n" LOOP
-                                                                                   "mov %rdx, %rsp\n"
-                                                                                   ".cfi_def_cfa_register rsp\n" END(
-                                                                                       "spin_with_pointer")
+FUNCTION(spin_with_stack, "xor %r8d, %r8d\n"
+                          "2: mov (%rsp,%r8,8), %rax\n"
+                          "mov %rax, (%rdx,%r8,8)\n"
+                          "mov (%rsi,%r8,8), %rax\n"
+                          "mov %rax, (%rsp,%r8,8)\n"
+                          "inc %r8\n"
+                          "cmp %rcx, %r8\n"
+                          "jb 2b\n"
+                          "1: dec %rdi\n"
+                          "jnz 1b\n"
+                          "3: mov -8(%rdx,%rcx,8), %rax\n"
+                          "mov %rax, -8(%rsp,%rcx,8)\n"
+                          "dec %rcx\n"
+                          "jnz 3b\n");
 
-                                                                                       FUNCTION("spin_with_far_rule") ".cfi_def_cfa_offset 0x7ffffff0\n" LOOP
-                                                                                           END("spin_with_far_rule")
+FUNCTION(spin_with_pointer, "mov %rsp, %rdx\n"
+                            ".cfi_def_cfa_register rdx\n"
+                            "mov %rsi, %rsp\n"
+                            "1: dec %rdi\n"
+                            "jnz 1b\n"
+                            "mov %rdx, %rsp\n"
+                            ".cfi_def_cfa_register rsp\n");
 
-                                                                                               FUNCTION(
-                                                                                                   "spin_with_low_"
-                                                                                                   "rule") ".cfi_def_"
-                                                                                                           "cfa_"
-                                                                                                           "offset "
-                                                                                                           "-4096"
-                                                                                                           "\n" LOOP
-                                                                                                               END("sp"
-                                                                                                                   "in"
-                                                                                                                   "_w"
-                                                                                                                   "it"
-                                                                                                                   "h_"
-                                                                                                                   "lo"
-                                                                                                                   "w_"
-                                                                                                                   "ru"
-                                                                                                                   "l"
-                                                                                                                   "e")
-
-    /* CFA: an expression that reads through a register that holds no address. */
-    FUNCTION("spin_with_wild_expression") ".cfi_escape 0x0f, 0x03, 0x75, 0x00, 0x06\n" /* def_cfa_expression: breg5
-                                                                                          (rdi) 0, deref */
-    LOOP END("spin_with_wild_expression")
-
-    /* The frame is its own caller. */
-    FUNCTION("spin_with_endless_rule") ".cfi_def_cfa_offset 0\n"
-                                       ".cfi_same_value rip\n" LOOP END("spin_with_endless_rule")
-
-    /* The return address is said to be in a register that holds something else. */
-    FUNCTION("spin_with_lost_address") ".cfi_register rip, rdi\n" LOOP END("spin_with_lost_address"));
+SPIN_BEHIND(spin_with_far_rule, ".cfi_def_cfa_offset 0x7ffffff0");
+SPIN_BEHIND(spin_with_low_rule, ".cfi_def_cfa_offset -4096");
+/* The frame is an expression (breg5 0, deref) that reads through a register without an address. */
+SPIN_BEHIND(spin_with_wild_expression, ".cfi_escape 0x0f, 0x03, 0x75, 0x00, 0x06");
+/* The frame is its own caller. */
+SPIN_BEHIND(spin_with_endless_rule, ".cfi_def_cfa_offset 0\n.cfi_same_value rip");
+/* The return address is said to be in a register that holds something else. */
+SPIN_BEHIND(spin_with_lost_address, ".cfi_register rip, rdi");
 
 static const uint64_t wild[] = {0,
                                 1,
