@@ -78,6 +78,19 @@ spipe_add_survival_area(crowds TARGETS crowds)
 spipe_add_survival_target(enclose)
 spipe_add_survival_area(containers TARGETS enclose workers)
 
+# The same program with musl; the row is skipped where there is none.
+spipe_add_survival_area(systems)
+find_program(SPIPE_MUSL_GCC musl-gcc)
+if(SPIPE_MUSL_GCC)
+  set(musl_workers ${CMAKE_BINARY_DIR}/tests/promises/survive-workers-musl)
+  set(musl_source ${CMAKE_CURRENT_SOURCE_DIR}/survival/workers.c)
+  add_custom_command(OUTPUT ${musl_workers}
+    COMMAND ${SPIPE_MUSL_GCC} -O2 -fomit-frame-pointer -I${PROJECT_SOURCE_DIR} -o ${musl_workers} ${musl_source}
+    DEPENDS ${musl_source} VERBATIM)
+  add_custom_target(survive-workers-musl DEPENDS ${musl_workers})
+  add_dependencies(test_survival_systems survive-workers-musl)
+endif()
+
 spipe_add_survival_target(sleeps)
 spipe_add_survival_area(sleeps TARGETS sleeps)
 
