@@ -61,6 +61,15 @@ struct promise_pair survival_check(struct target target)
     return pair;
 }
 
+struct promise_pair survival_check_killed(struct target target)
+{
+    struct promise_pair pair = promise_run(target, FAST_RATE);
+    check_alike(&pair.plain, &pair);
+    check_earlier_sessions(&pair);
+    survival_check_cut(last_session(&pair));
+    return pair;
+}
+
 struct promise_pair survival_check_profiled(struct target target)
 {
     struct promise_pair pair = promise_run_profiled(target, FAST_RATE);

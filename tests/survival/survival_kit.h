@@ -23,6 +23,9 @@ struct promise_pair survival_check_profiled(struct target target);
 /* The same as survival_check() by each of promise_mechanisms in turn. */
 void survival_check_by_each_mechanism(struct target target);
 
+/* The same when the program's end cannot be foreseen: survival_check_cut() instead for the last session. */
+struct promise_pair survival_check_killed(struct target target);
+
 /* Asserts that a session reads to its end, that all that was attempted is sent or dropped for a reason when it says
  * Goodbye, and that it does say it. */
 void survival_check_session(const struct capture_session *session);
