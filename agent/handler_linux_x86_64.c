@@ -155,6 +155,7 @@ static void count_latency(struct spipe_slot *slot, uint64_t ns)
     if (bucket >= SPIPE_LATENCY_BUCKETS)
         bucket = SPIPE_LATENCY_BUCKETS - 1;
     add32(&slot->latency[bucket], 1);
+    add64(&slot->handler_ns, ns);
     if (ns > atomic_load_explicit(&slot->latency_max_ns, memory_order_relaxed))
         atomic_store_explicit(&slot->latency_max_ns, ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns, memory_order_relaxed);
 }
@@ -206,6 +207,11 @@ static bool is_current(const struct spipe_slot *slot, const void *value)
            ((uint64_t)(uintptr_t)value & (SPIPE_SLOT_ALIGNMENT - 1)) == (arming & (SPIPE_SLOT_ALIGNMENT - 1));
 }
 
+static uint32_t stretched(const struct spipe_slot *slot, uint32_t expiries)
+{
+    return expiries * atomic_load_explicit(&slot->stretch, memory_order_relaxed);
+}
+
 static bool take_queued(const siginfo_t *info, const ucontext_t *context)
 {
     struct spipe_slot *slot = spipe_slot_from_signal(info->si_value.sival_ptr);
@@ -215,7 +221,7 @@ static bool take_queued(const siginfo_t *info, const ucontext_t *context)
         return true;
     uint32_t weight = 1;
     if (info->si_code == SI_TIMER)
-        weight += info->si_overrun > 0 ? (uint32_t)info->si_overrun : 0;
+        weight = stretched(slot, weight + (info->si_overrun > 0 ? (uint32_t)info->si_overrun : 0));
     else
         weight = atomic_exchange_explicit(&slot->signal_weight, 0, memory_order_acq_rel);
     if (weight != 0)
@@ -235,7 +241,7 @@ static bool take_event(const siginfo_t *info, const ucontext_t *context)
         return true;
     struct spipe_slot *slot = spipe_slot_get(slot_number - 1u);
     if (atomic_load_explicit(&slot->state, memory_order_relaxed) == SPIPE_SLOT_LIVE)
-        take_sample(slot, 1 + atomic_exchange_explicit(&slot->carried, 0, memory_order_relaxed), context);
+        take_sample(slot, stretched(slot, 1) + atomic_exchange_explicit(&slot->carried, 0, memory_order_relaxed), context);
     return true;
 }
 

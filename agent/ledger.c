@@ -53,6 +53,7 @@ static void restart_slot(struct spipe_slot *slot)
     for (unsigned bucket = 0; bucket < SPIPE_LATENCY_BUCKETS; bucket++)
         atomic_store_explicit(&slot->latency[bucket], 0, memory_order_relaxed);
     atomic_store(&slot->latency_max_ns, 0);
+    atomic_store(&slot->handler_ns, 0);
     slot->thread_id = 0;
     slot->cpu_start_ns = cpu_of(slot);
     slot->cpu_ns = slot->cpu_start_ns;
@@ -160,6 +161,7 @@ static void add_slot(struct spipe_ended_totals *totals, const struct spipe_slot 
     totals->unwind_faults += read64(&slot->unwind_faults);
     for (unsigned i = 0; i < SPIPE_LATENCY_BUCKETS; i++)
         totals->latency[i] += atomic_load_explicit(&slot->latency[i], memory_order_relaxed);
+    totals->handler_ns += read64(&slot->handler_ns);
     uint32_t max_ns = atomic_load_explicit(&slot->latency_max_ns, memory_order_relaxed);
     if (max_ns > totals->latency_max_ns)
         totals->latency_max_ns = max_ns;
@@ -252,6 +254,10 @@ static void put(struct spipe_session *session)
         .unwind_faults = (uint32_t)totals.unwind_faults,
         .sleeps_cut_short = (uint32_t)totals.sleeps_cut_short,
         .unix_us = spipe_clock_real_ns() / 1000u,
+        .handler_cpu_us = totals.handler_ns / 1000u,
+        .stretch_percent = session->budget.stretch * 100u,
+        .longest_stretch_percent = session->budget.longest * 100u,
+        .sampling_cpu_us = session->budget.sampling_ns / 1000u,
         .previous_attempted = session->previous.has_account ? session->previous.attempted : 0,
         .lost_between = session->lost_between_us * 1000u / session->period_ns,
     };
@@ -352,6 +358,19 @@ uint32_t spipe_ledger_user_share(struct spipe_session *session)
     fill_process_cpu(session, &ledger);
     uint64_t all_us = ledger.process_user_us + ledger.process_system_us;
     return all_us == 0 ? 1024 : (uint32_t)(ledger.process_user_us * 1024 / all_us);
+}
+
+struct spipe_ledger_cost spipe_ledger_cost(struct spipe_session *session)
+{
+    struct spipe_ledger ledger = {0};
+    uint64_t handler_ns = session->ended.handler_ns;
+    fill_process_cpu(session, &ledger);
+    for (uint32_t i = 0; i < spipe_slot_used(); i++) {
+        const struct spipe_slot *slot = spipe_slot_get(i);
+        if (spipe_slot_is_in_use(slot))
+            handler_ns += read64(&slot->handler_ns);
+    }
+    return (struct spipe_ledger_cost){handler_ns, ledger.process_user_us + ledger.process_system_us};
 }
 
 uint64_t spipe_ledger_process_cpu_us(struct spipe_session *session)

@@ -31,6 +31,13 @@ uint64_t spipe_ledger_dropped(const struct spipe_session *session);
 /* All periods that were asked for in it, of all threads. */
 uint64_t spipe_ledger_attempted(struct spipe_session *session);
 
+/* What the session has cost the program's threads so far, and the program's CPU time beside it. */
+struct spipe_ledger_cost {
+    uint64_t handler_ns;
+    uint64_t program_us;
+};
+struct spipe_ledger_cost spipe_ledger_cost(struct spipe_session *session);
+
 /* The process's CPU time since it began, without the agent's own threads, as far as the session knows it. */
 uint64_t spipe_ledger_process_cpu_us(struct spipe_session *session);
 

@@ -42,6 +42,8 @@ static struct {
     uint64_t reached_ns;
     int64_t owed;                       /* to threads that have ended, in parts, and less than a period */
     uint64_t lost_seen;
+    uint64_t period_ns;         /* of the session */
+    uint32_t stretch;           /* periods that each sample stands for */
     struct spipe_perf_drain_losses losses;
 } drain;
 
@@ -285,14 +287,14 @@ void spipe_perf_drain_note_lost(bool is_pipe_full)
     if (drain.arena == NULL)
         return;
     uint64_t lost = spipe_perf_rings_lost();
-    *(is_pipe_full ? &drain.losses.pipe_full : &drain.losses.ring_full) += lost - drain.lost_seen;
+    *(is_pipe_full ? &drain.losses.pipe_full : &drain.losses.ring_full) += (lost - drain.lost_seen) * drain.stretch;
     drain.lost_seen = lost;
 }
 
 struct spipe_perf_drain_losses spipe_perf_drain_losses(void)
 {
     struct spipe_perf_drain_losses losses = drain.losses;
-    losses.no_slot += drain.arena == NULL ? 0 : spipe_perf_rings_throttled();
+    losses.no_slot += drain.arena == NULL ? 0 : spipe_perf_rings_throttled_ns() / drain.period_ns;
     return losses;
 }
 
@@ -319,8 +321,11 @@ void spipe_perf_drain_discard(struct spipe_session *session)
     }
 }
 
-bool spipe_perf_drain_begin(void)
+bool spipe_perf_drain_begin(uint64_t period_ns, uint32_t stretch)
 {
+    spipe_perf_drain_note_lost(atomic_load(&spipe_handler_shared.pipe_is_full) != 0);
+    drain.period_ns = period_ns;
+    drain.stretch = stretch;
     if (drain.arena != NULL)
         return true;
     drain.arena = spipe_pages_new(ARENA_SIZE);

@@ -25,7 +25,7 @@ struct spipe_perf_drain_losses {
 };
 
 /* Takes memory, when a session's samples are to come through rings. False when there is none. */
-bool spipe_perf_drain_begin(void);
+bool spipe_perf_drain_begin(uint64_t period_ns, uint32_t stretch);
 
 /* Gives it back. */
 void spipe_perf_drain_end(void);

@@ -51,8 +51,8 @@ uint32_t spipe_perf_rings_fill_percent(void);
 /* Samples that found their ring full, so far. */
 uint64_t spipe_perf_rings_lost(void);
 
-/* Periods for which the kernel has held the clocks back because of its limit on their rate, so far. */
-uint64_t spipe_perf_rings_throttled(void);
+/* How long the kernel has held the clocks back because of its limit on their rate, so far. */
+uint64_t spipe_perf_rings_throttled_ns(void);
 
 /* Shows which sample is the earliest of those that are in the rings now. False when there is none before `until_ns`.
  * spipe_perf_rings_snapshot() decides what "now" is. */

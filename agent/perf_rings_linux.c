@@ -390,9 +390,9 @@ uint64_t spipe_perf_rings_lost(void)
     return lost;
 }
 
-uint64_t spipe_perf_rings_throttled(void)
+uint64_t spipe_perf_rings_throttled_ns(void)
 {
-    return rings.period_ns == 0 ? 0 : rings.throttled_ns / rings.period_ns;
+    return rings.throttled_ns;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- records */

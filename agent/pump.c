@@ -173,6 +173,7 @@ static bool begin_session(struct spipe_session *session)
     }
     spipe_threads_scan(session, (int)atomic_load(&spipe_control.pump.tid));
     spipe_ledger_begin(session);
+    spipe_budget_begin(session);
     spipe_past_note_begin(session);
     if (!session->is_held)
         spipe_sampling_start(session);
@@ -261,10 +262,18 @@ static void build_early_tables(const struct spipe_session *session, uint64_t now
     spipe_images_build_small(EARLY_TABLE_HEADER, is_told_to_leave);
 }
 
+/* With less a restart of the sampler would cost samples. */
+static bool has_room_for_samples(const struct spipe_session *session)
+{
+    return spipe_outbox_room(session->outbox) >= SPIPE_OUTBOX_RESERVE;
+}
+
 static void keep_time(struct spipe_session *session)
 {
     uint64_t now_ns = spipe_clock_monotonic_ns();
     build_early_tables(session, now_ns);
+    if (spipe_sampler_is_on() && has_room_for_samples(session) && spipe_budget_look(session, now_ns))
+        spipe_sampling_stretch(session);
     if (now_ns >= pump.stop_ns)
         end_session(SPIPE_GOODBYE_TIME_IS_UP, "");
     if (now_ns >= pump.next_checkpoint_ns && spipe_outbox_room(session->outbox) >= SPIPE_OUTBOX_RESERVE) {
@@ -300,12 +309,13 @@ static void look_after_signal(struct spipe_session *session)
 static uint32_t longest_wait(const struct spipe_session *session)
 {
     uint32_t flush_ms = session->settings.applied.flush_interval_ms;
-    uint32_t filled_ms = SPIPE_RING_SIZE / 2 / USUAL_SAMPLE_BYTES * session->settings.applied.cpu_period_us / 1000u;
+    uint64_t interval_ns = session->period_ns * session->budget.stretch;
+    uint64_t filled_ms = SPIPE_RING_SIZE / 2 / USUAL_SAMPLE_BYTES * interval_ns / NS_PER_MS;
     if (session->mechanism == SPIPE_MECHANISM_PERF_RING)
-        filled_ms = (uint32_t)(spipe_perf_rings_half_full_ns() / NS_PER_MS);
+        filled_ms = spipe_perf_rings_half_full_ns() / NS_PER_MS;
     if (filled_ms < SHORT_WAIT_MS)
         filled_ms = SHORT_WAIT_MS;
-    return filled_ms < flush_ms ? filled_ms : flush_ms;
+    return filled_ms < flush_ms ? (uint32_t)filled_ms : flush_ms;
 }
 
 static void set_wait(const struct spipe_session *session, bool is_unsettled)
@@ -358,7 +368,9 @@ static void run_round(struct spipe_session *session)
     read_host(session);
     if (!session->is_held) {
         uint32_t fill_percent = spipe_weave_fill_percent();
+        spipe_budget_round_begin(session);
         is_unsettled = spipe_weave_drain(session);
+        spipe_budget_round_end(session);
         spipe_sampling_tend(session);
         spipe_marks_drain(session);
         spipe_notices_drain(session);

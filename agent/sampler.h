@@ -38,9 +38,9 @@ enum spipe_mechanism spipe_sampler_choose(enum spipe_mechanism after, uint64_t p
 /* True when the system allows that one at that period, as far as it can be known before. Pump only. */
 bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns);
 
-/* Starts sampling all live slots, and those that come; replaces what ran before. False when the mechanism's own
- * thread cannot be started. Pump only. */
-bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int signal_number);
+/* Starts sampling all live slots, and those that come; replaces what ran before. A sample is taken once in `stretch`
+ * periods and stands for them. False when the mechanism's own thread cannot be started. Pump only. */
+bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, uint32_t stretch, int signal_number);
 
 /* Stops all sampling; no new sample begins after it but those of signals already on their way. Pump only. */
 void spipe_sampler_stop(void);

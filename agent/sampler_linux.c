@@ -28,7 +28,8 @@
 static struct {
     _Atomic uint32_t generation;
     _Atomic uint32_t mechanism;
-    _Atomic uint64_t period_ns;
+    _Atomic uint64_t interval_ns;   /* between two samples of a thread: `stretch` periods */
+    _Atomic uint32_t stretch;
     _Atomic int signal_number;
     _Atomic int32_t timers_left;    /* timers take the user's pending signals, which are not ours to use up */
 } plan;
@@ -169,7 +170,7 @@ static bool arm_event(struct spipe_slot *slot, uint64_t period_ns, int signal_nu
     }
     /* The event's first period begins now, where a timer's begins at random: half a period more makes the mean the
      * same. */
-    atomic_fetch_add(&slot->carried, (uint32_t)(random_phase(slot, 2)) - 1);
+    atomic_fetch_add(&slot->carried, ((uint32_t)random_phase(slot, 2) - 1) * atomic_load(&slot->stretch));
     slot->source_descriptor = (int32_t)event;
     atomic_store(&spipe_handler_descriptor_slot[event], (uint16_t)(slot->index + 1));
     (void)spipe_system(SYS_ioctl, event, PERF_EVENT_IOC_ENABLE, 0);
@@ -229,7 +230,7 @@ static void watch_slot(struct spipe_slot *slot, uint64_t period_ns, int signal_n
     uint64_t periods = count_periods(slot, spipe_clock_thread_cpu_ns(slot->tid), period_ns);
     if (periods <= slot->signalled || !is_running(slot))
         return;
-    signal_thread(slot, (uint32_t)(periods - slot->signalled), signal_number);
+    signal_thread(slot, (uint32_t)(periods - slot->signalled) * atomic_load(&slot->stretch), signal_number);
     slot->signalled = periods;
 }
 
@@ -245,7 +246,7 @@ static void watch_all(uint64_t period_ns, int signal_number)
 static void run_watcher(void *argument)
 {
     (void)argument;
-    uint64_t period_ns = atomic_load(&plan.period_ns);
+    uint64_t period_ns = atomic_load(&plan.interval_ns);
     int signal_number = atomic_load(&plan.signal_number);
     uint64_t next_ns = spipe_clock_monotonic_ns();
     uint64_t next_user_ns = next_ns;
@@ -336,9 +337,10 @@ bool spipe_sampler_needs_pump(void)
 /* Periods that were over for a timer, or for the watcher, without a sample so far. */
 static uint32_t count_missing(const struct spipe_slot *slot)
 {
-    uint64_t periods = count_periods(slot, spipe_clock_thread_cpu_ns(slot->tid), atomic_load(&plan.period_ns));
+    uint64_t periods = count_periods(slot, spipe_clock_thread_cpu_ns(slot->tid), atomic_load(&plan.interval_ns));
     uint64_t seen = atomic_load(&slot->attempted) + atomic_load(&slot->dropped_refused) -
                     atomic_load(&slot->attempted_before);
+    periods *= atomic_load(&slot->stretch);
     return periods > seen ? (uint32_t)(periods - seen) : 0;
 }
 
@@ -356,10 +358,11 @@ static void disarm_locked(struct spipe_slot *slot, enum spipe_armer armer)
 
 static void arm_locked(struct spipe_slot *slot, enum spipe_armer armer)
 {
-    uint64_t period_ns = atomic_load(&plan.period_ns);
+    uint64_t period_ns = atomic_load(&plan.interval_ns);
     int signal_number = atomic_load(&plan.signal_number);
     uint32_t mechanism = atomic_load(&plan.mechanism);
     bool has_source = true;
+    atomic_store(&slot->stretch, atomic_load(&plan.stretch));
     if (mechanism == SPIPE_MECHANISM_THREAD_CPU_TIMER)
         has_source = arm_timer(slot, period_ns, signal_number);
     else if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && armer == SPIPE_ARMED_BY_PUMP)
@@ -432,16 +435,17 @@ static void follow_plan(void)
     }
 }
 
-bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int signal_number)
+bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, uint32_t stretch, int signal_number)
 {
     spipe_sampler_stop();
     atomic_store(&plan.timers_left, timer_limit());
-    atomic_store(&plan.period_ns, period_ns);
+    atomic_store(&plan.interval_ns, period_ns * stretch);
+    atomic_store(&plan.stretch, stretch);
     atomic_store(&plan.signal_number, signal_number);
     atomic_store(&plan.mechanism, mechanism);
     follow_plan();
     if (mechanism == SPIPE_MECHANISM_PERF_RING)
-        return spipe_sampler_rings_start(period_ns);
+        return spipe_sampler_rings_start(period_ns, stretch);
     if (mechanism != SPIPE_MECHANISM_SIGNAL_RUNNABLE)
         return true;
     atomic_store(&watcher_stop, 0);

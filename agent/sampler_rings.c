@@ -19,7 +19,7 @@
 
 static struct {
     struct spipe_slice_size slice;
-    uint64_t period_ns;
+    uint64_t interval_ns;       /* between two samples of a thread */
     uint64_t lost;              /* as it was at the last look: who gives no samples then is not silent for want of events */
 } own;
 
@@ -41,12 +41,13 @@ static bool open_all(uint32_t slice_bytes)
 {
     static int32_t tid[THREADS_MAX];
     watch_silence();
-    return spipe_perf_rings_start(tid, spipe_threads_list(tid, THREADS_MAX), own.period_ns, slice_bytes);
+    return spipe_perf_rings_start(tid, spipe_threads_list(tid, THREADS_MAX), own.interval_ns, slice_bytes);
 }
 
-bool spipe_sampler_rings_start(uint64_t period_ns)
+bool spipe_sampler_rings_start(uint64_t period_ns, uint32_t stretch)
 {
-    if (!spipe_perf_drain_begin())
+    uint64_t interval_ns = period_ns * stretch;
+    if (!spipe_perf_drain_begin(period_ns, stretch))
         return false;
     for (uint32_t i = 0; i < spipe_slot_used(); i++) {
         struct spipe_slot *slot = spipe_slot_get(i);
@@ -54,9 +55,9 @@ bool spipe_sampler_rings_start(uint64_t period_ns)
         slot->ring_periods = 0;
         slot->ring_cpus = 0;
     }
-    own.period_ns = period_ns;
-    spipe_slice_size_init(&own.slice, spipe_perf_rings_slice_for(period_ns, ROOMY_NS),
-                          spipe_perf_rings_slice_for(period_ns, SCARCE_NS));
+    own.interval_ns = interval_ns;
+    spipe_slice_size_init(&own.slice, spipe_perf_rings_slice_for(interval_ns, ROOMY_NS),
+                          spipe_perf_rings_slice_for(interval_ns, SCARCE_NS));
     return open_all(own.slice.bytes);
 }
 
@@ -93,7 +94,7 @@ static bool has_no_events(const struct spipe_slot *slot)
 {
     uint64_t user_ticks = 0;
     uint64_t used_ns = spipe_clock_thread_cpu_ns(slot->tid) - slot->opened_ns;
-    if (!slot->is_silent || used_ns < SILENT_NS || used_ns < SILENT_PERIODS * own.period_ns)
+    if (!slot->is_silent || used_ns < SILENT_NS || used_ns < SILENT_PERIODS * own.interval_ns)
         return false;
     return spipe_threads_user_ticks(slot->tid, &user_ticks) && user_ticks - slot->opened_user_ticks >= SILENT_TICKS;
 }

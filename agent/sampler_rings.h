@@ -8,7 +8,7 @@
 #include "sampler.h"
 
 /* Starts it for all living slots. False when the system does not give what it needs. */
-bool spipe_sampler_rings_start(uint64_t period_ns);
+bool spipe_sampler_rings_start(uint64_t period_ns, uint32_t stretch);
 
 /* Gives the thread events of its own when it has inherited none. False when it cannot have them. */
 bool spipe_sampler_rings_arm(struct spipe_slot *slot);

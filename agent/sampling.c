@@ -107,6 +107,7 @@ static void use_mechanism(struct spipe_session *session, enum spipe_mechanism me
 void spipe_sampling_plan(struct spipe_session *session, const struct spipe_configuration *asked)
 {
     spipe_sampling_plan_settings(session, asked);
+    session->budget.stretch = 1;
     use_mechanism(session, choose_mechanism(asked_period_ns(session)));
 }
 
@@ -129,7 +130,7 @@ static void start_sampler(struct spipe_session *session)
     atomic_store(&spipe_control.follows_children, session->settings.applied.follow_children);
     spipe_perf_drain_discard(session);
     while (session->mechanism != SPIPE_MECHANISM_NONE &&
-           !spipe_sampler_start(session->mechanism, session->period_ns, spipe_signals_current())) {
+           !spipe_sampler_start(session->mechanism, session->period_ns, session->budget.stretch, spipe_signals_current())) {
         spipe_log("sampling could not be started", spipe_sampler_mechanism_name(session->mechanism));
         spipe_sampler_stop();
         change_mechanism(session, session->mechanism == SPIPE_MECHANISM_PERF_RING
@@ -177,6 +178,12 @@ static void follow_fit(struct spipe_session *session, enum spipe_sampler_fit fit
         spipe_sampling_end();
         restart_sampler(session, choose_mechanism(period_ns));
     }
+}
+
+void spipe_sampling_stretch(struct spipe_session *session)
+{
+    stop_sampler(session);
+    start_sampler(session);
 }
 
 void spipe_sampling_tend(struct spipe_session *session)

@@ -6,6 +6,7 @@
 #ifndef SPIPE_AGENT_SESSION_H
 #define SPIPE_AGENT_SESSION_H
 
+#include "budget.h"
 #include "intern.h"
 #include "outbox.h"
 #include "past.h"
@@ -30,6 +31,7 @@ struct spipe_ended_totals {
     uint64_t unwind_faults;
     uint64_t latency[SPIPE_LATENCY_BUCKETS];
     uint32_t latency_max_ns;
+    uint64_t handler_ns;
 };
 
 struct spipe_stack_ids;
@@ -70,6 +72,7 @@ struct spipe_session {
     uint32_t audits_skipped_before;     /* running total at the session's start, see audit.c */
     uint32_t audits_skipped;            /* since then, as the host was told */
     struct spipe_ended_totals ended;
+    struct spipe_budget budget;
 };
 
 /* Quanta since the session's origin. */

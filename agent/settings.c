@@ -10,7 +10,8 @@ enum field {
     FIELD_ALLOCATION = 5,
     FIELD_MAX_DEPTH = 6,
     FIELD_FLUSH = 7,
-    FIELD_BUFFER = 8
+    FIELD_BUFFER = 8,
+    FIELD_BUDGET = 14
 };
 
 void spipe_settings_add_unmet(struct spipe_settings *settings, uint32_t field_number, const char *text)
@@ -46,6 +47,8 @@ void spipe_settings_apply(struct spipe_settings *settings, const struct spipe_co
           FIELD_FLUSH, "the flush interval is outside 5 ms to 1 s; the nearest is used");
     clamp(settings, &applied->buffer_kib, SPIPE_BUFFER_DEFAULT_KIB, SPIPE_BUFFER_MIN_KIB, SPIPE_BUFFER_MAX_KIB,
           FIELD_BUFFER, "the buffer is outside 1 MiB to 256 MiB; the nearest is used");
+    clamp(settings, &applied->budget_ppm, SPIPE_BUDGET_DEFAULT_PPM, SPIPE_BUDGET_MIN_PPM, SPIPE_BUDGET_NONE_PPM, FIELD_BUDGET,
+          "the budget is outside 0.01 % to 100 %; the nearest is used");
     if (applied->wall_period_us != 0)
         clamp(settings, &applied->wall_period_us, 0, SPIPE_WALL_PERIOD_MIN_US, SPIPE_WALL_PERIOD_MAX_US,
               FIELD_WALL_PERIOD, "the wall-clock period is outside 1 ms to 4 s; the nearest is used");
@@ -109,6 +112,8 @@ static bool set_word(struct spipe_configuration *asked, const char *word, size_t
         asked->stop_after_ms = value;
     else if (is_word(word, len, "buffer_kib"))
         asked->buffer_kib = value;
+    else if (is_word(word, len, "budget_ppm"))
+        asked->budget_ppm = value;
     else
         return false;
     return true;

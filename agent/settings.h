@@ -23,6 +23,9 @@
 #define SPIPE_BUFFER_DEFAULT_KIB 4096u
 #define SPIPE_BUFFER_MIN_KIB 1024u
 #define SPIPE_BUFFER_MAX_KIB (256u * 1024u)
+#define SPIPE_BUDGET_DEFAULT_PPM 10000u
+#define SPIPE_BUDGET_MIN_PPM 100u
+#define SPIPE_BUDGET_NONE_PPM 1000000u      /* no limit */
 
 struct spipe_settings {
     struct spipe_configuration applied;     /* token empty */
@@ -41,8 +44,8 @@ void spipe_settings_add_unmet(struct spipe_settings *settings, uint32_t field_nu
 void spipe_settings_hash(const struct spipe_settings *settings, const char *mechanism, uint8_t *ret_hash);
 
 /* The text dialect's and STACKPIPE_CONFIG's form: words `name=number`, parted by blanks, commas or semicolons, or the
- * members of a JSON object of the same names (rate, period_us, depth, flush_ms, stop_after_ms, buffer_kib). Fractions
- * are cut. Words that are not known, or have no such number, are left out, and their names added to `ignored`, parted
+ * members of a JSON object of the same names (rate, period_us, depth, flush_ms, stop_after_ms, buffer_kib, budget_ppm).
+ * Fractions are cut. Words that are not known, or have no such number, are left out, and their names added to `ignored`, parted
  * by blanks. */
 void spipe_settings_parse_text(const char *text, size_t len, struct spipe_configuration *ret_asked,
                                struct spipe_text *ignored);

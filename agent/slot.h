@@ -39,6 +39,7 @@ struct spipe_slot {
     _Atomic uint32_t epoch;                 /* odd while the handler runs; written by the sampled thread */
     _Atomic uint32_t arming;                /* which arming is valid; written under `arm_lock` */
     _Atomic uint32_t arm_lock;
+    _Atomic uint32_t stretch;               /* periods that an expiry of that arming stands for; written by who arms */
     _Atomic int32_t timer_id;               /* -1: none; whoever takes it out deletes the timer */
     _Atomic uint64_t first_ns;              /* the thread's CPU time at which its first period is over; written by who arms */
     _Atomic uint64_t attempted_before;      /* `attempted` at that time */
@@ -63,6 +64,7 @@ struct spipe_slot {
     uint32_t audit_wait;                    /* samples since the last audit; sampled thread only */
     _Atomic uint32_t latency[SPIPE_LATENCY_BUCKETS];
     _Atomic uint32_t latency_max_ns;
+    _Atomic uint64_t handler_ns;            /* all of them added up */
     _Atomic uint32_t signal_weight;         /* periods that the next signal stands for, added by the sampler thread */
     _Atomic uint64_t dropped_refused;       /* periods that the system had no room for a signal for; written by the sampler thread */
     char final_name[16];                    /* the thread's name at its end; written before the slot has ended */

@@ -107,7 +107,9 @@ static bool rescan(struct spipe_session *session)
         weave->is_postponed = weave->rescan_wait_ns == RESCAN_MIN_NS;
         return false;
     }
+    uint64_t began_ns = spipe_budget_setup_begin();
     bool has_changed = spipe_images_scan();
+    spipe_budget_setup_end(session, began_ns);
     weave->rescan_wait_ns = has_changed ? RESCAN_MIN_NS : weave->rescan_wait_ns * 2;
     if (weave->rescan_wait_ns > RESCAN_MAX_NS)
         weave->rescan_wait_ns = RESCAN_MAX_NS;
@@ -118,12 +120,20 @@ static bool rescan(struct spipe_session *session)
     return has_changed;
 }
 
+static bool build_table(struct spipe_session *session, uint64_t needed)
+{
+    uint64_t began_ns = spipe_budget_setup_begin();
+    bool was_built = spipe_images_build_table(needed);
+    spipe_budget_setup_end(session, began_ns);
+    return was_built;
+}
+
 bool spipe_weave_supply(struct spipe_session *session, enum spipe_walk_end end, uint64_t needed)
 {
     struct spipe_weave *weave = session->weave;
     bool was_supplied = false;
     if (end == SPIPE_WALK_NEEDS_TABLE)
-        was_supplied = spipe_images_build_table(needed);
+        was_supplied = build_table(session, needed);
     else if (end == SPIPE_WALK_UNKNOWN_CODE)
         was_supplied = rescan(session);
     weave->is_unsettled = weave->is_unsettled || was_supplied;

@@ -100,6 +100,7 @@ static void convert_configuration(const Stackpipe__V1__Configuration *from, stru
         .follow_children = from->follow_children != 0,
         .reconnect_ms = from->reconnect_ms,
         .audit_interval = from->audit_interval,
+        .budget_ppm = from->budget_ppm,
     };
 }
 
@@ -377,6 +378,10 @@ static int decode_ledger(const Stackpipe__V1__Ledger *from, struct spipe_ledger 
         .unix_us = from->unix_us,
         .process_user_us = from->process_user_us,
         .process_system_us = from->process_system_us,
+        .handler_cpu_us = from->handler_cpu_us,
+        .stretch_percent = from->stretch_percent,
+        .longest_stretch_percent = from->longest_stretch_percent,
+        .sampling_cpu_us = from->sampling_cpu_us,
         .previous_attempted = from->previous_attempted,
         .lost_between = from->lost_between,
     };

@@ -98,6 +98,7 @@ static Stackpipe__V1__Configuration convert_configuration(struct job *job, const
     to.follow_children = from->follow_children;
     to.reconnect_ms = from->reconnect_ms;
     to.audit_interval = from->audit_interval;
+    to.budget_ppm = from->budget_ppm;
     return to;
 }
 
@@ -364,6 +365,10 @@ static int encode_ledger(const struct spipe_ledger *from, struct job *job)
     to.unix_us = from->unix_us;
     to.process_user_us = from->process_user_us;
     to.process_system_us = from->process_system_us;
+    to.handler_cpu_us = from->handler_cpu_us;
+    to.stretch_percent = from->stretch_percent;
+    to.longest_stretch_percent = from->longest_stretch_percent;
+    to.sampling_cpu_us = from->sampling_cpu_us;
     to.previous_attempted = from->previous_attempted;
     to.lost_between = from->lost_between;
     return append_agent_message(&message, job);

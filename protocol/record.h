@@ -51,6 +51,7 @@ struct spipe_configuration {
     bool follow_children;
     uint32_t reconnect_ms;
     uint32_t audit_interval;
+    uint32_t budget_ppm;
 };
 
 /* Numbers are those of Command.action. SPIPE_ACTION_NONE is an action that this version does not know. */
@@ -264,6 +265,10 @@ struct spipe_ledger {
     uint64_t unix_us;
     uint64_t process_user_us;
     uint64_t process_system_us;
+    uint64_t handler_cpu_us;
+    uint32_t stretch_percent;
+    uint32_t longest_stretch_percent;
+    uint64_t sampling_cpu_us;
     uint64_t previous_attempted;
     uint64_t lost_between;
 };

@@ -57,6 +57,7 @@ endfunction()
 
 spipe_add_e2e(e2e_programs programs --quick)
 spipe_add_e2e(e2e_audit audit --quick python3 openssl cc1 node)
+spipe_add_e2e(e2e_budget budget)
 spipe_add_e2e(e2e_shares shares)
 spipe_add_e2e(e2e_lives lives)
 spipe_add_e2e(e2e_agree_with_perf agree_with_perf)

@@ -47,8 +47,8 @@ static void say_ok(void)
 static void say_configuration(void)
 {
     say_ok();
-    printf("period %u stop %u buffer %u\n", configuration.cpu_period_us, configuration.stop_after_ms,
-           configuration.buffer_kib);
+    printf("period %u stop %u buffer %u budget %u\n", configuration.cpu_period_us, configuration.stop_after_ms,
+           configuration.buffer_kib, configuration.budget_ppm);
 }
 
 /* Ends in the middle of a message. */

@@ -116,6 +116,7 @@ static struct spipe_configuration configuration(struct record_kit_random *random
         .follow_children = chance(random),
         .reconnect_ms = number32(random),
         .audit_interval = number32(random),
+        .budget_ppm = number32(random),
     };
 }
 
@@ -282,6 +283,10 @@ static void make_ledger(struct record_kit_random *random, struct spipe_arena *ar
         .unix_us = number(random, 64),
         .process_user_us = number(random, 64),
         .process_system_us = number(random, 64),
+        .handler_cpu_us = number(random, 64),
+        .stretch_percent = number32(random),
+        .longest_stretch_percent = number32(random),
+        .sampling_cpu_us = number(random, 64),
         .previous_attempted = number(random, 64),
         .lost_between = number(random, 64),
     };
@@ -454,6 +459,7 @@ static void same_configuration(const struct spipe_configuration *a, const struct
     SAME(follow_children);
     SAME(reconnect_ms);
     SAME(audit_interval);
+    SAME(budget_ppm);
 }
 
 static void same_hello(const struct spipe_hello *a, const struct spipe_hello *b)
@@ -625,6 +631,10 @@ static void same_ledger(const struct spipe_ledger *a, const struct spipe_ledger 
     SAME(unix_us);
     SAME(process_user_us);
     SAME(process_system_us);
+    SAME(handler_cpu_us);
+    SAME(stretch_percent);
+    SAME(longest_stretch_percent);
+    SAME(sampling_cpu_us);
     SAME(previous_attempted);
     SAME(lost_between);
 }

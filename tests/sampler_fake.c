@@ -174,12 +174,13 @@ bool spipe_sampler_is_allowed(enum spipe_mechanism mechanism, uint64_t period_ns
     return true;
 }
 
-bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, int signal_number)
+bool spipe_sampler_start(enum spipe_mechanism mechanism, uint64_t period_ns, uint32_t stretch, int signal_number)
 {
     (void)signal_number;
     sampler_fake.is_on = true;
     sampler_fake.mechanism = mechanism;
     sampler_fake.period_ns = period_ns;
+    sampler_fake.stretch = stretch;
     sampler_fake.starts++;
     return true;
 }

@@ -16,6 +16,7 @@ struct sampler_fake {
     bool is_on;
     enum spipe_mechanism mechanism;
     uint64_t period_ns;
+    uint32_t stretch;
     unsigned starts;
 };
 

@@ -157,13 +157,13 @@ static void test_quiet_says_nothing_when_all_is_well(void **state)
 
 static void test_wishes_reach_the_agent(void **state)
 {
-    struct outcome outcome = RUN(state, "record", "--rate", "1000", "--duration", "0.25", "--buffer", "64M", "-o",
-                                 "a.spipe", "--", SPIPE_TEST_FAKE_AGENT, "configuration", "0");
+    struct outcome outcome = RUN(state, "record", "--rate", "1000", "--duration", "0.25", "--buffer", "64M", "--budget",
+                                 "0.5", "-o", "a.spipe", "--", SPIPE_TEST_FAKE_AGENT, "configuration", "0");
     assert_int_equal(outcome.code, 0);
-    assert_string_equal(outcome.output, "period 1000 stop 250 buffer 65536\n");
+    assert_string_equal(outcome.output, "period 1000 stop 250 buffer 65536 budget 5000\n");
     done(&outcome);
     outcome = RECORD(state, "configuration", "0");
-    assert_string_equal(outcome.output, "period 0 stop 0 buffer 0\n");
+    assert_string_equal(outcome.output, "period 0 stop 0 buffer 0 budget 0\n");
     done(&outcome);
 }
 
@@ -347,6 +347,7 @@ static void test_wrong_options_give_one_line_the_usage_and_code_2(void **state)
         {"record", "--rate", "0", "ls"},          {"record", "--rate", "10000000", "ls"},
         {"record", "--duration", "-1", "ls"},     {"record", "--buffer", "lots", "ls"},
         {"record", "--endpoint", "fd:3", "ls"},   {"record", "--children", "some", "ls"},
+        {"record", "--budget", "0", "ls"},        {"record", "--budget", "101", "ls"},
         {"record", "--nonsense", "1", "ls"},      {"report", "--top", "x", "a.spipe"},
         {"export", "--format", "gif", "a.spipe"}, {"export", "--from", "1", "a.spipe"},
         {"help", "nonsense", NULL, NULL},

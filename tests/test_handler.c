@@ -63,6 +63,7 @@ static struct spipe_slot *make_slot(uint32_t audit_interval)
     atomic_store(&slot->stack_low, (uint64_t)(uintptr_t)stack);
     atomic_store(&slot->stack_high, (uint64_t)(uintptr_t)(stack + 64));
     atomic_store(&slot->state, SPIPE_SLOT_LIVE);
+    atomic_store(&slot->stretch, 1);
     atomic_store(&spipe_handler_shared.map, &code.map);
     atomic_store(&spipe_handler_shared.max_depth, 8);
     atomic_store(&spipe_handler_shared.audit_interval, audit_interval);
@@ -109,6 +110,19 @@ static void test_every_third_sample_is_audited(void **state)
         take_sample_of(slot);
         assert_int_equal(was_audited(slot), i % 3 == 0);
     }
+    spipe_slot_release(slot);
+}
+
+static void test_a_sample_of_a_longer_interval_stands_for_more_periods(void **state)
+{
+    (void)state;
+    struct spipe_slot *slot = make_slot(0);
+    atomic_store(&slot->stretch, 5);
+    atomic_store(&slot->carried, 2);
+    take_sample_of(slot);
+    assert_int_equal(spipe_ring_peek(&slot->ring)->weight, 7);
+    assert_int_equal(atomic_load(&slot->attempted), 7);
+    spipe_ring_consume(&slot->ring, spipe_ring_peek(&slot->ring));
     spipe_slot_release(slot);
 }
 
@@ -160,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_a_late_signal_of_an_event_that_is_gone_is_swallowed),
         cmocka_unit_test(test_a_signal_sent_by_kill_is_the_programs),
         cmocka_unit_test(test_every_third_sample_is_audited),
+        cmocka_unit_test(test_a_sample_of_a_longer_interval_stands_for_more_periods),
         cmocka_unit_test(test_without_an_interval_nothing_is_audited),
         cmocka_unit_test(test_without_a_free_slice_the_sample_stays_and_the_audit_is_counted),
     };

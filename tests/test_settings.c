@@ -36,6 +36,7 @@ static void test_what_is_not_asked_gets_its_default(void **state)
     assert_int_equal(settings.applied.max_depth, SPIPE_DEPTH_DEFAULT);
     assert_int_equal(settings.applied.flush_interval_ms, SPIPE_FLUSH_DEFAULT_MS);
     assert_int_equal(settings.applied.buffer_kib, SPIPE_BUFFER_DEFAULT_KIB);
+    assert_int_equal(settings.applied.budget_ppm, 10000);
     assert_int_equal(settings.applied.stop_after_ms, 0);
     assert_int_equal(settings.unmet_count, 0);
 }
@@ -53,7 +54,7 @@ static void test_what_is_asked_within_the_limits_is_taken(void **state)
     (void)state;
     struct spipe_settings settings = apply((struct spipe_configuration){
         .cpu_period_us = 1000, .max_depth = 64, .flush_interval_ms = 100, .buffer_kib = 65536, .stop_after_ms = 9,
-        .checkpoint_interval_ms = 8, .send_arguments = true, .reconnect_ms = 7, .hold = true});
+        .checkpoint_interval_ms = 8, .send_arguments = true, .reconnect_ms = 7, .hold = true, .budget_ppm = 5000});
     assert_int_equal(settings.applied.cpu_period_us, 1000);
     assert_int_equal(settings.applied.max_depth, 64);
     assert_int_equal(settings.applied.flush_interval_ms, 100);
@@ -61,6 +62,7 @@ static void test_what_is_asked_within_the_limits_is_taken(void **state)
     assert_int_equal(settings.applied.stop_after_ms, 9);
     assert_int_equal(settings.applied.checkpoint_interval_ms, 8);
     assert_int_equal(settings.applied.reconnect_ms, 7);
+    assert_int_equal(settings.applied.budget_ppm, 5000);
     assert_true(settings.applied.send_arguments);
     assert_true(settings.applied.hold);
     assert_int_equal(settings.unmet_count, 0);
@@ -76,14 +78,16 @@ static void test_numbers_below_the_limits_are_raised_and_named(void **state)
 {
     (void)state;
     struct spipe_settings settings =
-        apply((struct spipe_configuration){.cpu_period_us = 1, .flush_interval_ms = 1, .buffer_kib = 1});
+        apply((struct spipe_configuration){.cpu_period_us = 1, .flush_interval_ms = 1, .buffer_kib = 1, .budget_ppm = 1});
     assert_int_equal(settings.applied.cpu_period_us, SPIPE_PERIOD_MIN_US);
     assert_int_equal(settings.applied.flush_interval_ms, SPIPE_FLUSH_MIN_MS);
     assert_int_equal(settings.applied.buffer_kib, SPIPE_BUFFER_MIN_KIB);
     assert_true(is_unmet(&settings, 3));
     assert_true(is_unmet(&settings, 7));
+    assert_int_equal(settings.applied.budget_ppm, SPIPE_BUDGET_MIN_PPM);
     assert_true(is_unmet(&settings, 8));
-    assert_int_equal(settings.unmet_count, 3);
+    assert_true(is_unmet(&settings, 14));
+    assert_int_equal(settings.unmet_count, 4);
 }
 
 static void test_numbers_above_the_limits_are_lowered_and_named(void **state)
@@ -167,12 +171,13 @@ static void assert_rate(const char *text, uint32_t period_us, const char *ignore
 static void test_each_word_sets_its_number(void **state)
 {
     (void)state;
-    struct spipe_configuration asked = parse("period_us=1 depth=2,flush_ms=3;stop_after_ms=4\tbuffer_kib=5");
+    struct spipe_configuration asked = parse("period_us=1 depth=2,flush_ms=3;stop_after_ms=4\tbuffer_kib=5 budget_ppm=6");
     assert_int_equal(asked.cpu_period_us, 1);
     assert_int_equal(asked.max_depth, 2);
     assert_int_equal(asked.flush_interval_ms, 3);
     assert_int_equal(asked.stop_after_ms, 4);
     assert_int_equal(asked.buffer_kib, 5);
+    assert_int_equal(asked.budget_ppm, 6);
     assert_string_equal(asked.token, "");
     assert_string_equal(ignored_memory, "");
 }

@@ -55,6 +55,7 @@ static struct spipe_slot *make_slot(void)
     atomic_store(&slot->stack_high, process_stack_end(&here));
     atomic_store(&slot->stack_low, (uint64_t)(uintptr_t)&here - STACK_BELOW);
     atomic_store(&slot->state, SPIPE_SLOT_LIVE);
+    atomic_store(&slot->stretch, 1);
     atomic_store(&spipe_handler_shared.map, process_map_new());
     atomic_store(&spipe_handler_shared.max_depth, 1024);
     return slot;

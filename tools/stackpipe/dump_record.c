@@ -53,6 +53,7 @@ static void dump_configuration(struct spipe_dump_writer *writer, const struct sp
     BOOL(configuration, follow_children);
     UNSIGNED(configuration, reconnect_ms);
     UNSIGNED(configuration, audit_interval);
+    UNSIGNED(configuration, budget_ppm);
 }
 
 static void dump_sources(struct spipe_dump_writer *writer, const struct spipe_source *source, size_t count)
@@ -186,6 +187,10 @@ static void dump_ledger(struct spipe_dump_writer *writer, const struct spipe_led
     UNSIGNED(ledger, unix_us);
     UNSIGNED(ledger, process_user_us);
     UNSIGNED(ledger, process_system_us);
+    UNSIGNED(ledger, handler_cpu_us);
+    UNSIGNED(ledger, stretch_percent);
+    UNSIGNED(ledger, longest_stretch_percent);
+    UNSIGNED(ledger, sampling_cpu_us);
     UNSIGNED(ledger, previous_attempted);
     UNSIGNED(ledger, lost_between);
 }

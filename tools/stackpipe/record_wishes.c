@@ -21,6 +21,9 @@
 #define BUFFER_MIN      (64u << 10)
 #define BUFFER_MAX      (UINT64_C(1024) << 30)
 #define AUDIT_MAX       1000000000u
+#define BUDGET_MIN_PERCENT 0.01
+#define BUDGET_MAX_PERCENT 100.0
+#define PPM_PER_PERCENT 1e4
 
 static int read_children(const struct spipe_options *options, bool *ret_follows)
 {
@@ -79,10 +82,12 @@ static bool read_numbers(const struct spipe_options *options, bool is_wall, stru
     uint64_t duration_ns = 0;
     uint64_t buffer = 0;
     uint64_t audit = 0;
+    double budget_percent = 0;
     if (!spipe_options_real(options, "rate", RATE_MIN_HZ, is_wall ? WALL_RATE_MAX_HZ : RATE_MAX_HZ, &rate_hz) ||
         !spipe_options_seconds(options, "duration", DURATION_MIN_NS, DURATION_MAX_NS, &duration_ns) ||
         !spipe_options_size(options, "buffer", BUFFER_MIN, BUFFER_MAX, &buffer) ||
-        !spipe_options_count(options, "audit", 1, AUDIT_MAX, &audit)) {
+        !spipe_options_count(options, "audit", 1, AUDIT_MAX, &audit) ||
+        !spipe_options_real(options, "budget", BUDGET_MIN_PERCENT, BUDGET_MAX_PERCENT, &budget_percent)) {
         return false;
     }
     configuration->cpu_period_us = rate_hz > 0 ? (uint32_t)(1e6 / rate_hz + 0.5) : 0;
@@ -92,6 +97,7 @@ static bool read_numbers(const struct spipe_options *options, bool is_wall, stru
     configuration->stop_after_ms = (uint32_t)((duration_ns + 500000u) / 1000000u);
     configuration->buffer_kib = (uint32_t)((buffer + 1023u) / 1024u);
     configuration->audit_interval = (uint32_t)audit;
+    configuration->budget_ppm = (uint32_t)(budget_percent * PPM_PER_PERCENT + 0.5);
     return true;
 }
 

@@ -162,6 +162,20 @@ static void write_stacks(const struct spipe_summary *summary, FILE *stream)
     write_count("none taken", summary->no_stack, stream);
 }
 
+/* The agent's threads and the program's handlers together, which is what the budget limits. */
+static void write_budget(const struct spipe_summary *summary, FILE *stream)
+{
+    char sampling[SPIPE_PLAIN_NUMBER_MAX];
+    uint64_t sampling_ns = spipe_summary_sampling_ns(summary);
+    fprintf(stream, "  %-28s %s (%.2f %% of the CPU time), of a budget of %.4g %%\n", "sampling",
+            spipe_plain_text_duration(sampling_ns, sampling),
+            spipe_plain_text_percent(sampling_ns, summary->process_cpu_ns), (double)summary->budget_ppm / 1e4);
+    if (summary->longest_stretch_percent > 100) {
+        fprintf(stream, "  %-28s up to %.4g times the asked one, %.4g times at the end\n", "interval, for the budget",
+                (double)summary->longest_stretch_percent / 100, (double)summary->stretch_percent / 100);
+    }
+}
+
 static void write_cost(const struct spipe_summary *summary, FILE *stream)
 {
     char cpu[SPIPE_PLAIN_NUMBER_MAX];
@@ -173,6 +187,9 @@ static void write_cost(const struct spipe_summary *summary, FILE *stream)
     fprintf(stream, "  %-28s %s (%.2f %% of the CPU time)\n", "agent's own CPU time",
             spipe_plain_text_duration(summary->agent_cpu_ns, cpu),
             spipe_plain_text_percent(summary->agent_cpu_ns, summary->process_cpu_ns));
+    if (summary->budget_ppm > 0) {
+        write_budget(summary, stream);
+    }
     if (summary->handler_max_ns > 0) {
         fprintf(stream, "  %-28s half below %s, 99 %% below %s, at most %s\n", "one sample",
                 spipe_plain_text_duration(summary->handler_p50_ns, p50),

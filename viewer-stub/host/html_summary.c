@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of the page's data that tell of the whole capture: what ran, and the ledger. */
 #include "viewer-stub/host/html_data.h"
+#include "viewer-stub/host/summary_cost.h"
 #include "viewer-stub/host/wall_summary_json.h"
 
 #include <inttypes.h>
@@ -149,6 +150,7 @@ void spipe_html_data_write_summary(const struct spipe_summary *summary, struct s
     spipe_json_member_unsigned(json, "sessions", summary->sessions);
     spipe_json_member_unsigned(json, "records_refused", summary->records_refused);
     write_ledger(summary, json);
+    spipe_summary_write_cost(summary, json);
     write_stacks(summary, json);
     write_gaps(summary, json);
     if (summary->wall.has_source)

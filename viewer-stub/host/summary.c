@@ -110,6 +110,9 @@ static void add_settings(struct spipe_summary *summary, const struct spipe_store
 {
     const struct spipe_source *source = find_cpu_source(session);
     uint32_t period_us = session->has_applied ? session->applied.configuration.cpu_period_us : 0;
+    if (session->has_applied) {
+        summary->budget_ppm = session->applied.configuration.budget_ppm;
+    }
     if (source != NULL) {
         summary->mechanism = source->mechanism;
         summary->tick_aligned = source->tick_aligned;
@@ -136,6 +139,10 @@ static void add_session(struct spipe_summary *summary, const struct spipe_store_
         add_gap(summary, "kernel", all ? 0 : system_ns);
         add_gap(summary, "threads without a slot", us_to_ns(session->slotless.cpu_us));
         summary->agent_cpu_ns = add(summary->agent_cpu_ns, us_to_ns(ledger->agent_cpu_us));
+        summary->sampling_cpu_ns = add(summary->sampling_cpu_ns, us_to_ns(ledger->sampling_cpu_us));
+        summary->handler_cpu_ns = add(summary->handler_cpu_ns, us_to_ns(ledger->handler_cpu_us));
+        summary->stretch_percent = ledger->stretch_percent;
+        summary->longest_stretch_percent = larger(summary->longest_stretch_percent, ledger->longest_stretch_percent);
         summary->handler_p50_ns = larger(summary->handler_p50_ns, ledger->handler_p50_ns);
         summary->handler_p99_ns = larger(summary->handler_p99_ns, ledger->handler_p99_ns);
         summary->handler_max_ns = larger(summary->handler_max_ns, ledger->handler_max_ns);

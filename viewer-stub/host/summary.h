@@ -74,6 +74,11 @@ struct spipe_summary {
     struct spipe_summary_drop dropped[SPIPE_SUMMARY_DROP_CAUSES];
     uint64_t dropped_total;
     uint64_t agent_cpu_ns;
+    uint64_t sampling_cpu_ns; /* the part of it that grows with the samples */
+    uint64_t handler_cpu_ns; /* how long samples held the program's threads in all */
+    uint32_t budget_ppm;     /* of the last settings; 0 when it is not known */
+    uint32_t stretch_percent;         /* the interval between samples at the end, in percent of the asked one; 0: not known */
+    uint32_t longest_stretch_percent; /* at its longest */
     uint32_t handler_p50_ns;
     uint32_t handler_p99_ns;
     uint32_t handler_max_ns;
@@ -116,6 +121,9 @@ struct spipe_summary {
 SPIPE_HOST_API int spipe_summary_init(const struct spipe_store *store, const struct spipe_naming *naming,
                                       const struct spipe_capture_end *end, size_t top,
                                       struct spipe_summary *ret_summary);
+/* What the samples took, of the program's threads and of the agent's: what the budget limits. */
+SPIPE_HOST_API uint64_t spipe_summary_sampling_ns(const struct spipe_summary *summary);
+
 SPIPE_HOST_API void spipe_summary_done(struct spipe_summary *summary);
 
 /* The name of the stand-in counted at `index` of `stand_in`, such as "too deep". A static string. */

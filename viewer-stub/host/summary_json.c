@@ -2,6 +2,7 @@
 #include "viewer-stub/host/audit.h"
 #include "viewer-stub/host/json.h"
 #include "viewer-stub/host/summary.h"
+#include "viewer-stub/host/summary_cost.h"
 #include "viewer-stub/host/wall_summary_json.h"
 
 #include "protocol/status.h"
@@ -222,6 +223,7 @@ void spipe_summary_write_json(const struct spipe_summary *summary, const struct 
     write_totals(&json, summary);
     write_program(&json, summary, store);
     write_ledger(&json, summary);
+    spipe_summary_write_cost(summary, &json);
     write_stacks(&json, summary);
     write_threads(&json, summary);
     write_functions(&json, summary);

@@ -215,9 +215,10 @@ function coverageCard(summary) {
 }
 
 function costCard(summary) {
-  const { ledger } = summary;
+  const { ledger, cost } = summary;
   return card("Cost", "What profiling took from the program.", table(null, [
     ["agent's CPU time", duration(ledger.agent_cpu_ns), percent(ledger.agent_cpu_ns, summary.process_cpu_ns)],
+    ["sampling, budget " + decimals(cost.budget_percent, 2) + "\u202f%", duration(cost.sampling_ns), percent(cost.sampling_ns, summary.process_cpu_ns)],
     ["a sample, median", duration(ledger.handler_ns.p50), ""],
     ["a sample, 99th percentile", duration(ledger.handler_ns.p99), ""],
     ["a sample, longest", duration(ledger.handler_ns.max), ""],
