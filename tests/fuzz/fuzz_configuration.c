@@ -33,7 +33,9 @@ static void apply(const struct spipe_configuration *asked)
     demand(is_within(applied->max_depth, 1, SPIPE_DEPTH_MAX));
     demand(is_within(applied->flush_interval_ms, SPIPE_FLUSH_MIN_MS, SPIPE_FLUSH_MAX_MS));
     demand(is_within(applied->buffer_kib, SPIPE_BUFFER_MIN_KIB, SPIPE_BUFFER_MAX_KIB));
-    demand(applied->wall_period_us == 0 && applied->allocation_bytes == 0 && !applied->follow_children);
+    demand(applied->wall_period_us == 0 ||
+           is_within(applied->wall_period_us, SPIPE_WALL_PERIOD_MIN_US, SPIPE_WALL_PERIOD_MAX_US));
+    demand(applied->allocation_bytes == 0);
     demand(applied->token[0] == '\0');
     demand(settings.unmet_count <= SPIPE_SETTINGS_UNMET_MAX);
     spipe_settings_hash(&settings, "fake", hash);
