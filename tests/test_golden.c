@@ -93,12 +93,19 @@ static void test_a_capture_cut_in_a_message_is_read_as_ever(void **state)
     check("cut_in_a_message");
 }
 
+static void test_lives_by_the_wall_clock_are_read_as_ever(void **state)
+{
+    (void)state;
+    check("lives_by_the_wall_clock");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples_above_the_tick_are_read_as_ever),
         cmocka_unit_test(test_sessions_joined_by_exec_are_read_as_ever),
         cmocka_unit_test(test_threads_that_end_are_read_as_ever),
+        cmocka_unit_test(test_lives_by_the_wall_clock_are_read_as_ever),
         cmocka_unit_test(test_a_capture_cut_in_a_message_is_read_as_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

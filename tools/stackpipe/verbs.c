@@ -85,7 +85,10 @@ static const struct spipe_option_row report_options[] = {
      "Unwinds the stacks that record --audit kept once more, by elfutils' libdwfl, and shows how far it comes to the "
      "same: how many frames agree of those that unwind tables speak of, by image, and the places where they differ."},
     {"json", 0, NULL, SPIPE_COMPLETE_NOTHING,
-     "Prints one JSON object with all of it instead: a stable format for programs."},
+     "Prints one JSON object with all of it instead: a stable format for programs. Its samples, weight_ns, ledger, threads "
+     "and functions are those of the CPU samples. What the wall clock says, where there is one, is in the member wall: "
+     "samples, weight_ns, ns, rooted_ns (at stacks down to the root), not_seen_ns (at places that nobody saw), ledger (in "
+     "periods), threads and functions; times there are objects with running, runnable (waiting for a CPU) and waiting."},
 };
 
 static const char *const export_paragraphs[] = {
