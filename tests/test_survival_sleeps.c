@@ -40,24 +40,26 @@ static void check_last_resort(struct counts got, const struct capture_session *s
     assert_in_range(got.wakes, 0, got.calls + (long long)session->sample_count + SPARE_WAKES);
 }
 
-static void check_untouched(struct counts got, const struct capture_session *session)
+/* A program that is woken by signals of its own may be sampled while EINTR is still in the register of results: those
+ * few are the only ones that the ledger may hold. */
+static void check_untouched(struct counts got, const struct capture_session *session, long long own_wakes)
 {
     assert_int_equal(got.interrupted, 0);
-    assert_int_equal(session->totals.sleeps_cut_short, 0);
+    assert_in_range(session->totals.sleeps_cut_short, 0, own_wakes);
     assert_in_range(got.wakes, 0, got.calls + SPARE_WAKES);
 }
 
-static void check_mechanism(struct target target, struct counts plain)
+static void check_mechanism(struct target target, struct counts plain, bool is_woken_by_signals)
 {
     struct promise_pair pair = survival_check_profiled(target);
     struct counts got = counts_of(&pair.profiled);
-    assert_string_equal(pair.session->mechanism, target.mechanism);
+    assert_string_equal(pair.session->first_mechanism, target.mechanism);
     assert_int_equal(got.strange, 0);
     assert_int_equal(got.calls - got.interrupted, plain.calls);
     if (strcmp(target.mechanism, "signal-runnable") == 0)
         check_last_resort(got, pair.session);
     else
-        check_untouched(got, pair.session);
+        check_untouched(got, pair.session, is_woken_by_signals ? got.calls : 0);
     print_message("%s: %lld calls, %lld wakes, %lld interrupted, %u cut short by the ledger\n", target.mechanism,
                   got.calls, got.wakes, got.interrupted, pair.session->totals.sleeps_cut_short);
     promise_done(&pair);
@@ -72,7 +74,7 @@ static void check_sleeps(void **state, const char *call)
     assert_int_equal(plain.interrupted + plain.strange, 0);
     for (const char *const *mechanism = promise_mechanisms; *mechanism != NULL; mechanism++) {
         target.mechanism = *mechanism;
-        check_mechanism(target, plain);
+        check_mechanism(target, plain, strcmp(call, "pause") == 0);
     }
     target_outcome_done(&outcome);
 }

@@ -180,8 +180,11 @@ static void take_hello(struct capture_session *session, const struct spipe_hello
 static void take_applied(struct capture_session *session, const struct spipe_applied *applied)
 {
     session->period_us = applied->configuration.cpu_period_us;
-    if (applied->source_count > 0)
-        copy_text(session->mechanism, sizeof session->mechanism, applied->source[0].mechanism);
+    if (applied->source_count == 0)
+        return;
+    copy_text(session->mechanism, sizeof session->mechanism, applied->source[0].mechanism);
+    if (session->first_mechanism[0] == '\0')
+        copy_text(session->first_mechanism, sizeof session->first_mechanism, applied->source[0].mechanism);
 }
 
 static void take_goodbye(struct capture_session *session, const struct spipe_goodbye *goodbye)

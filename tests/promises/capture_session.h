@@ -26,7 +26,8 @@ struct capture_session {
     bool has_refusal;
     bool has_goodbye;
     char refusal[256];
-    char mechanism[32];
+    char mechanism[32];       /* of the last Applied */
+    char first_mechanism[32]; /* of the first one */
     char executable[256];
     uint8_t process_id[16];
     uint8_t session_id[16];
