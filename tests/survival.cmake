@@ -80,6 +80,12 @@ spipe_add_survival_area(containers TARGETS enclose workers)
 
 # The same program with musl; the row is skipped where there is none.
 spipe_add_survival_area(systems)
+# In a root that tests/survival/make_older_root makes; passed over where it was not.
+if(TARGET stackpipe)
+  spipe_add_survival(system_with_an_older_glibc ${SPIPE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/survival/older_glibc)
+  set_tests_properties(survive_system_with_an_older_glibc PROPERTIES
+    ENVIRONMENT "STACKPIPE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endif()
 find_program(SPIPE_MUSL_GCC musl-gcc)
 if(SPIPE_MUSL_GCC)
   set(musl_workers ${CMAKE_BINARY_DIR}/tests/promises/survive-workers-musl)
