@@ -21,6 +21,8 @@
 /* Room that is kept in the outbox for definitions, ledgers and the goodbye: with less, nothing is taken from the
  * rings. */
 #define SPIPE_OUTBOX_RESERVE (384u * 1024u)
+/* What a Checkpoint leaves of it, for the batch that follows: images and threads beyond that wait for their next use. */
+#define SPIPE_OUTBOX_LEFT (256u * 1024u)
 
 /* Totals of slots that were given back. */
 struct spipe_ended_totals {

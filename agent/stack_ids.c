@@ -175,7 +175,7 @@ void spipe_stack_ids_announce_images_again(struct spipe_session *session)
         bool was_known = image->image_id != 0;
         image->image_id = 0;
         image->was_gone = false;
-        if (was_known && image->is_present)
+        if (was_known && image->is_present && spipe_outbox_room(session->outbox) > SPIPE_OUTBOX_LEFT)
             announce_image(session, image);
     }
 }

@@ -39,7 +39,7 @@ void spipe_stack_ids_put(struct spipe_session *session);
 /* Tells the host of images that were unloaded. */
 void spipe_stack_ids_announce_gone_images(struct spipe_session *session);
 
-/* Tells it again, behind a Checkpoint, of those that it knew and that are still there. */
+/* Tells it again, behind a Checkpoint, of those that it knew and that are still there, as far as there is room. */
 void spipe_stack_ids_announce_images_again(struct spipe_session *session);
 
 #endif

@@ -412,7 +412,8 @@ static void announce_living(struct spipe_session *session)
         struct spipe_slot *slot = spipe_slot_get(i);
         if (spipe_slot_is_in_use(slot) && slot->thread_id != 0) {
             slot->thread_id = 0;
-            spipe_weave_announce_thread(session, slot);
+            if (spipe_outbox_room(session->outbox) > SPIPE_OUTBOX_LEFT)
+                spipe_weave_announce_thread(session, slot);
         }
     }
     spipe_stack_ids_announce_images_again(session);

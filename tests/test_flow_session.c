@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -621,6 +623,71 @@ static void test_a_host_that_speaks_and_never_listens_does_not_end_its_session(v
     assert_true(spipe_outbox_room(flow_session->outbox) >= SPIPE_OUTBOX_RESERVE / 4);
 }
 
+#define MANY_IMAGES 2000u
+#define PAGE_BYTES  4096u
+
+/* A file that begins as this program does, of a long name, so that much is to be said of it. */
+static int make_image_file(void)
+{
+    char bytes[PAGE_BYTES];
+    char path[256] = "/tmp/spipe-flow-";
+    memset(path + strlen(path), 'x', 200);
+    int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+    assert_int_equal(read(program, bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal(write(file, bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal(unlink(path), 0);
+    close(program);
+    return file;
+}
+
+/* Its page, as code, so many times: each of them is an image. */
+static uint64_t map_many_images(void)
+{
+    int file = make_image_file();
+    unsigned char *start = mmap(NULL, (size_t)MANY_IMAGES * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(start, MAP_FAILED);
+    for (size_t i = 0; i < MANY_IMAGES; i++)
+        assert_ptr_not_equal(mmap(start + i * PAGE_BYTES, PAGE_BYTES, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED,
+                                  file, 0),
+                             MAP_FAILED);
+    close(file);
+    return (uint64_t)(uintptr_t)start;
+}
+
+static void sample_all_images(uint64_t start)
+{
+    uint64_t address[100];
+    for (uint32_t first = 0; first < MANY_IMAGES; first += 100) {
+        for (uint32_t i = 0; i < 100; i++)
+            address[i] = start + (uint64_t)(first + i) * PAGE_BYTES + 64;
+        assert_true(sampler_fake_put(flow_own_slot(), clock_fake_now(), 1, address, 100, SPIPE_WALK_ROOT));
+        assert_true(flow_round());
+    }
+}
+
+static void test_a_checkpoint_with_thousands_of_images_does_not_end_the_session(void **state)
+{
+    (void)state;
+    uint64_t start = map_many_images();
+    flow_begin_plainly();
+    sample_all_images(start);
+    assert_true(flow_read()->images >= MANY_IMAGES);
+    uint32_t next = 1;
+    pipe_memory_set_faults(&flow_pipe, (struct pipe_memory_faults){.room = 1000});
+    (void)fill_up(flow_own_slot(), &next);
+    flow_send_action(5, SPIPE_ACTION_RESTART_TABLES);
+    assert_true(flow_round());
+    assert_int_equal(flow_session->failure, 0);
+    pipe_memory_set_faults(&flow_pipe, (struct pipe_memory_faults){0});
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(flow_round());
+    sample_all_images(start);
+    assert_true(flow_round());
+    assert_true(flow_read()->images >= MANY_IMAGES);
+    munmap((void *)(uintptr_t)start, (size_t)MANY_IMAGES * PAGE_BYTES);
+}
+
 static void test_a_host_that_goes_away_ends_the_session(void **state)
 {
     (void)state;
@@ -736,6 +803,7 @@ int main(void)
         TEST(test_the_session_ends_when_its_time_is_up),
         TEST(test_the_end_of_the_program_ends_the_session),
         TEST(test_a_checkpoint_restarts_all_ids),
+        TEST(test_a_checkpoint_with_thousands_of_images_does_not_end_the_session),
         TEST(test_checkpoints_come_at_their_interval),
         TEST(test_full_tables_begin_anew_and_lose_nothing),
         TEST(test_while_the_pipe_takes_nothing_each_loss_is_counted_and_nothing_else_is_lost),
