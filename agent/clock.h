@@ -15,6 +15,10 @@ void spipe_clock_init(void);
 /* CLOCK_MONOTONIC; where the vDSO cannot read the exact one by itself, the time of the last kernel tick. */
 uint64_t spipe_clock_handler_ns(void);
 
+/* From now on spipe_clock_handler_ns() reads no processor's counter: a thread that may not would die of it. The time is then
+ * that of the last tick. */
+void spipe_clock_go_without_counter(void);
+
 /* Exact CLOCK_MONOTONIC, CLOCK_REALTIME, in ns. */
 uint64_t spipe_clock_monotonic_ns(void);
 uint64_t spipe_clock_real_ns(void);

@@ -5,6 +5,7 @@
 #include "protocol/system_linux.h"
 
 #include <elf.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -15,7 +16,7 @@
 typedef int vdso_clock(clockid_t clock, struct timespec *ret_time);
 
 static vdso_clock *vdso_gettime;
-static clockid_t handler_clock = CLOCK_MONOTONIC_COARSE;
+static _Atomic clockid_t handler_clock = CLOCK_MONOTONIC_COARSE;
 
 static uint64_t ns_of(const struct timespec *time)
 {
@@ -83,14 +84,19 @@ void spipe_clock_init(void)
     void *symbol = find_vdso_symbol(header, "__vdso_clock_gettime");
     memcpy(&vdso_gettime, &symbol, sizeof vdso_gettime);
     if (is_vdso_clock_source())
-        handler_clock = CLOCK_MONOTONIC;
+        atomic_store(&handler_clock, CLOCK_MONOTONIC);
+}
+
+void spipe_clock_go_without_counter(void)
+{
+    atomic_store(&handler_clock, CLOCK_MONOTONIC_COARSE);
 }
 
 uint64_t spipe_clock_handler_ns(void)
 {
     struct timespec time = {0, 0};
     if (vdso_gettime != NULL)
-        (void)vdso_gettime(handler_clock, &time);
+        (void)vdso_gettime(atomic_load_explicit(&handler_clock, memory_order_relaxed), &time);
     return ns_of(&time);
 }
 

@@ -24,6 +24,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define FILTER_FOR_ALL_THREADS 1u   /* SECCOMP_FILTER_FLAG_TSYNC */
 #define FILTER_MODE 1               /* SECCOMP_SET_MODE_FILTER */
+#define STRICT_MODE 1               /* SECCOMP_MODE_STRICT */
+#define STRICT_OPERATION 0          /* SECCOMP_SET_MODE_STRICT */
 #define END_MS 5000u
 
 typedef void *thread_routine(void *);
@@ -214,6 +216,10 @@ EXPORT int prctl(int option, ...)
     va_end(list);
     if (!HAS_NEXT(prctl))
         return -1;
+    /* Both take the processor's time stamp counter from the calling thread. */
+    if ((option == PR_SET_SECCOMP && argument[0] == STRICT_MODE) ||
+        (option == PR_SET_TSC && argument[0] == PR_TSC_SIGSEGV))
+        spipe_clock_go_without_counter();
     /* This filter is for the calling thread and those it creates: the pump goes on, but on the program's threads all
      * calls end. */
     if (option == PR_SET_SECCOMP && spipe_control_is_own_process())
@@ -226,6 +232,8 @@ void spipe_wrappers_before_syscall(long number, long operation, long flags)
     spipe_wrappers_init();
     if (number != SYS_seccomp)
         return;
+    if (operation == STRICT_OPERATION)
+        spipe_clock_go_without_counter();
     if (operation == FILTER_MODE && ((unsigned long)flags & FILTER_FOR_ALL_THREADS))
         leave_for(SPIPE_GOODBYE_AGENT_FAILED, "the program filters system calls of all threads");
     if (spipe_control_is_own_process())

@@ -129,3 +129,6 @@ spipe_add_survival_area(forks TARGETS forks)
 spipe_add_survival_target(departures)
 spipe_add_survival_area(departures TARGETS departures)
 add_dependencies(test_survival_departures promise-endings)
+
+spipe_add_survival_target(rights)
+spipe_add_survival_area(rights TARGETS rights)
