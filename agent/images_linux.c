@@ -7,12 +7,12 @@
 #include "handler.h"
 #include "maps.h"
 #include "pages.h"
+#include "path_pool.h"
 
 #include <string.h>
 
 #define GROUPS_MAX 8192u
 #define RANGES_MAX 32768u
-#define PATHS_SIZE (4u * 1024u * 1024u)
 #define NO_IMAGE UINT32_MAX
 /* Between the segments of one image. The same file mapped again further away is not part of it. */
 #define GAP_MAX UINT64_C(0x4000000)
@@ -38,22 +38,9 @@ struct scan {
 
 static struct spipe_loaded_image *images;
 static uint32_t image_count;
-static char *paths;
-static size_t paths_used;
 static uint32_t generation;
 static struct group *groups;
 static uint64_t *file_offsets;      /* of each range of a scan */
-
-static const char *keep_path(const char *path)
-{
-    size_t len = strlen(path) + 1;
-    if (len > PATHS_SIZE - paths_used)
-        return "";
-    char *kept = paths + paths_used;
-    memcpy(kept, path, len);
-    paths_used += len;
-    return kept;
-}
 
 static uint32_t find_image(uint64_t start, uint64_t device, uint64_t inode)
 {
@@ -89,7 +76,7 @@ static void add_to_group(struct scan *scan, const struct spipe_mapping *mapping)
     if (mapping->is_executable && !group->is_code) {
         group->is_code = true;
         group->image = find_image(group->start, group->device, group->inode);
-        group->path = group->image == NO_IMAGE ? keep_path(mapping->path) : images[group->image].path;
+        group->path = group->image == NO_IMAGE ? spipe_path_pool_keep(mapping->path) : images[group->image].path;
     }
 }
 
@@ -284,9 +271,8 @@ bool spipe_images_init(void)
         images = spipe_pages_new(SPIPE_IMAGES_MAX * sizeof *images);
         groups = spipe_pages_new(GROUPS_MAX * sizeof *groups);
         file_offsets = spipe_pages_new(RANGES_MAX * sizeof *file_offsets);
-        paths = spipe_pages_new(PATHS_SIZE);
     }
-    if (images == NULL || groups == NULL || file_offsets == NULL || paths == NULL)
+    if (images == NULL || groups == NULL || file_offsets == NULL || !spipe_path_pool_init())
         return false;
     (void)spipe_images_scan();
     return true;
@@ -297,14 +283,26 @@ void spipe_images_fork(void)
     images = NULL;
     groups = NULL;
     file_offsets = NULL;
-    paths = NULL;
     image_count = 0;
-    paths_used = 0;
+    spipe_path_pool_fork();
     spipe_code_fork();
+}
+
+/* Paths of images that came and went, and of what was no image after all, are left behind. */
+static void move_paths(void)
+{
+    if (!spipe_path_pool_is_low() || !spipe_path_pool_begin_move())
+        return;
+    for (uint32_t i = 0; i < image_count; i++) {
+        if (images[i].path != NULL)
+            images[i].path = spipe_path_pool_keep(images[i].path);
+    }
+    spipe_path_pool_end_move();
 }
 
 bool spipe_images_scan(void)
 {
+    move_paths();
     struct scan scan = {groups, 0, new_map(), 0};
     if (scan.map == NULL)
         return false;

@@ -15,6 +15,7 @@ set(flow_doubles pipe_memory.c clock_fake.c sampler_fake.c waiting_fake.c agent_
 spipe_add_agent_test(test_handler)
 spipe_add_agent_test(test_backoff)
 spipe_add_agent_test(test_budget)
+spipe_add_agent_test(test_path_pool)
 spipe_add_agent_test(test_ring)
 spipe_add_agent_test(test_slot)
 spipe_add_agent_test(test_slice)
