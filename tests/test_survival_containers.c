@@ -92,7 +92,7 @@ static void survive_container_without_perf(void **state)
 {
     (void)state;
     struct promise_pair pair = check_profiled(BEHIND("no-perf"));
-    assert_string_equal(pair.session->mechanism, "signal-runnable");
+    assert_string_equal(pair.session->mechanism, "thread-cpu-timer");
     promise_done(&pair);
 }
 

@@ -59,7 +59,10 @@ static void survive_descriptors_used_up(void **state)
 static void survive_few_descriptors(void **state)
 {
     (void)state;
-    check_limited(ARGUMENTS(SURVIVAL_PROGRAM("scarce"), "descriptors"), RLIMIT_NOFILE, 6);
+    struct target target = {.argument = ARGUMENTS(SURVIVAL_PROGRAM("scarce"), "descriptors"),
+                            .limit = {{RLIMIT_NOFILE, 6}},
+                            .limit_count = 1};
+    survival_check_by_each_mechanism_or_another(target);
 }
 
 static void survive_processes_used_up(void **state)

@@ -145,8 +145,11 @@ class Bench:
         """The command line that records `command`, and where the capture goes."""
         check(os.path.exists(STACKPIPE), f"{STACKPIPE} has not been built")
         capture = self.path(f"capture-{self.count + 1}.spipe")
-        rate_options = ["--rate", str(rate)] if rate else []
-        return [STACKPIPE, "record", "-q", "-o", capture, *rate_options, *options, "--", *command], capture
+        own_options = ["--rate", str(rate)] if rate else []
+        if "--budget" not in options:
+            # On a busy machine samples cost more, and tests are to have as many as they ask for.
+            own_options += ["--budget", "100"]
+        return [STACKPIPE, "record", "-q", "-o", capture, *own_options, *options, "--", *command], capture
 
     def record(self, command, rate=None, options=(), environment=None, limit_s=180):
         """Profiles a program. Returns what it did and the capture's path."""

@@ -23,6 +23,9 @@ struct promise_pair survival_check_profiled(struct target target);
 /* The same as survival_check() by each of promise_mechanisms in turn. */
 void survival_check_by_each_mechanism(struct target target);
 
+/* For limits that may leave no room for a mechanism: another takes its place then, and the log says so. */
+void survival_check_by_each_mechanism_or_another(struct target target);
+
 /* The same when the program's end cannot be foreseen: survival_check_cut() instead for the last session. */
 struct promise_pair survival_check_killed(struct target target);
 
