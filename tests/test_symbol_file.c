@@ -322,6 +322,51 @@ static void test_what_is_no_image_is_said_and_never_waited_for(void **state)
     assert_int_equal(unlink(fifo), 0);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb");
+    FILE *out = fopen(to, "wb");
+    char part[4096];
+    size_t len = 0;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((len = fread(part, 1, sizeof part, in)) > 0)
+        assert_int_equal(fwrite(part, 1, len, out), len);
+    fclose(in);
+    fclose(out);
+}
+
+/* A folder with a copy of a stripped fixture and, where its debug information is looked for, a FIFO that nobody writes. */
+static void assert_fifo_is_not_waited_for(const char *fixture, const char *fifo_name)
+{
+    char folder[] = "/tmp/spipe-test-XXXXXX";
+    char path[300];
+    char fifo[300];
+    char original[300];
+    struct spipe_symbol_file *file = NULL;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(original, sizeof original, "%s/%s", SPIPE_TEST_FIXTURES, fixture);
+    snprintf(path, sizeof path, "%s/%s", folder, fixture);
+    snprintf(fifo, sizeof fifo, "%s/%s", folder, fifo_name);
+    copy_file(original, path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    alarm(20);
+    file = open_file(path, build_id);
+    alarm(0);
+    assert_int_equal(spipe_symbol_file_source(file), SPIPE_SYMBOL_SOURCE_DYNSYM);
+    spipe_symbol_file_close(file);
+    assert_int_equal(unlink(fifo) | unlink(path) | rmdir(folder), 0);
+}
+
+static void test_debug_files_are_never_waited_for(void **state)
+{
+    (void)state;
+    assert_fifo_is_not_waited_for("linked.so", "linked.debug");
+    assert_fifo_is_not_waited_for("stripped.so", "stripped.so.debug");
+}
+
 /* Opens the C++ fixture for names, with its own build id. */
 static struct spipe_symbol_file *open_cxx_fixture(const char *path)
 {
@@ -541,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_without_build_ids_the_file_is_taken_as_unproven),
         cmocka_unit_test(test_file_replaced_while_it_ran_is_found_by_build_id),
         cmocka_unit_test(test_what_is_no_image_is_said_and_never_waited_for),
+        cmocka_unit_test(test_debug_files_are_never_waited_for),
         cmocka_unit_test(test_plt_stubs_are_named_after_what_they_lead_to),
         cmocka_unit_test(test_vdso_is_named_when_it_is_this_kernels),
 #ifdef SPIPE_TEST_ADDR2LINE

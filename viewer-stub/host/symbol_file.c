@@ -6,8 +6,11 @@
 #include "viewer-stub/host/symbol_table.h"
 
 #include <elfutils/libdwfl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct spipe_symbol_file {
@@ -19,9 +22,50 @@ struct spipe_symbol_file {
     bool is_unproven;
 };
 
+/* Could opening it do more than reading a file does? What is not there does no harm. */
+static bool is_odd_file(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+/* The name that is looked for beside an image: the one that it links to, or its own with .debug behind it. */
+static bool has_odd_file_beside(const char *image, const char *link)
+{
+    const char *slash = strrchr(image, '/');
+    const char *base = slash ? slash + 1 : image;
+    int folder_len = (int)(base - image);
+    char path[2][PATH_MAX];
+
+    if (link && link[0] == '/')
+        return is_odd_file(link);
+    for (int i = 0; i < 2; i++) {
+        int len = snprintf(path[i], sizeof path[i], "%.*s%s%s%s", folder_len, image, i ? ".debug/" : "",
+                           link ? link : base, link ? "" : ".debug");
+        if (len >= (int)sizeof path[i] || is_odd_file(path[i]))
+            return true;
+    }
+    return false;
+}
+
+/* libdw opens whatever has the right name, and waits for a FIFO until somebody writes to it. Then only what is found by
+ * build id counts, which lies where the system keeps it. */
+static int find_debug_info(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
+                           const char *link, GElf_Word crc, char **ret_name)
+{
+    char resolved[PATH_MAX];
+    bool is_odd = (link && link[0] == '\0') || (file && has_odd_file_beside(file, link)) ||
+                  (file && realpath(file, resolved) && has_odd_file_beside(resolved, link));
+
+    if (is_odd)
+        return dwfl_build_id_find_debuginfo(module, user, name, base, file, link, crc, ret_name);
+    return dwfl_standard_find_debuginfo(module, user, name, base, file, link, crc, ret_name);
+}
+
 static const Dwfl_Callbacks callbacks = {
     .find_elf = dwfl_build_id_find_elf,
-    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .find_debuginfo = find_debug_info,
     .section_address = dwfl_offline_section_address,
 };
 

@@ -3,8 +3,9 @@
  * Where the names of one image come from: its own file, if it is the very file that ran (see image_file.h), or its
  * separate debug file.
  *
- * Separate debug files are found by build id under /usr/lib/debug, by .gnu_debuglink and .gnu_debugdata. A debuginfod
- * server is asked only when DEBUGINFOD_URLS is set in the environment. Not for several threads at once.
+ * Separate debug files are found by build id under /usr/lib/debug, by .gnu_debuglink and .gnu_debugdata; one that is no plain
+ * file is never opened. A debuginfod server is asked only when DEBUGINFOD_URLS is set in the environment. Not for several
+ * threads at once.
  */
 #ifndef SPIPE_HOST_SYMBOL_FILE_H
 #define SPIPE_HOST_SYMBOL_FILE_H
