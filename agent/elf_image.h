@@ -24,6 +24,9 @@ struct spipe_elf_image {
 /* Copies `len` bytes of this process's own memory. False when not all of it is readable. */
 bool spipe_elf_image_copy(uint64_t address, void *bytes, size_t len);
 
+/* The same, as far as it is readable; returns how much was copied. */
+size_t spipe_elf_image_copy_some(uint64_t address, void *bytes, size_t len);
+
 /* Reads the headers of the image mapped at `start`. False when it is no 64-bit ELF image of this machine, or damaged. */
 bool spipe_elf_image_read(uint64_t start, uint64_t end, struct spipe_elf_image *ret_image);
 

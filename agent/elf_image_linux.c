@@ -33,6 +33,14 @@ bool spipe_elf_image_copy(uint64_t address, void *bytes, size_t len)
     return got < 0 && got != -14 /* EFAULT */ && copy_from_mem_file(address, bytes, len);
 }
 
+size_t spipe_elf_image_copy_some(uint64_t address, void *bytes, size_t len)
+{
+    struct iovec to = {bytes, len};
+    struct iovec from = {(void *)(uintptr_t)address, len};
+    long got = spipe_system(SYS_process_vm_readv, spipe_system(SYS_getpid), &to, 1, &from, 1, 0);
+    return got < 0 ? 0 : (size_t)got;
+}
+
 static void find_build_id(const unsigned char *notes, size_t len, struct spipe_elf_image *image)
 {
     size_t at = 0;

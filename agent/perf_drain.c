@@ -20,27 +20,31 @@
 /* A sample's time is taken a moment before the pump can see it. */
 #define SETTLING_NS UINT64_C(1000000)
 #define RELIEF_PERCENT 25u
-#define ONE_PERIOD 1024                 /* what ended threads are owed is counted in these parts */
+/* A thread of less CPU time is a short one; and what one of them is given at the most. */
+#define SHORT_PERIODS 100u
+#define OWED_MOST 8u
 
-/* A sample in the arena, with its stack behind it. */
-struct copied {
+struct taken {
     struct spipe_perf_sample sample;
-    uint32_t next;                      /* of the same slot, or NO_ENTRY */
+    const unsigned char *stack;         /* in the ring, or in the arena */
     uint32_t stack_len;
-    unsigned char stack[];
+    uint32_t next;                      /* of the same slot, or NO_ENTRY */
+    bool is_in_ring;
+    bool is_done;                       /* handed on, or dropped */
 };
 
 static struct {
     unsigned char *arena;
     size_t used;
-    struct copied **entry;              /* in the order of time */
+    struct taken *entry;                /* in the order of time */
     uint32_t count;
     uint32_t chained;                   /* so many of them have been given to their slots */
     uint32_t first[SPIPE_SLOT_COUNT];   /* of each slot's entries, or NO_ENTRY */
     uint32_t last[SPIPE_SLOT_COUNT];
     uint16_t tid_slot[TIDS_SIZE];       /* slot index + 1, by tid */
     uint64_t reached_ns;
-    int64_t owed;                       /* to threads that have ended, in parts, and less than a period */
+    uint64_t short_cpu_ns;              /* of short threads that have ended, all together */
+    uint64_t short_periods;             /* that their samples stand for */
     uint64_t lost_seen;
     uint64_t period_ns;         /* of the session */
     uint32_t stretch;           /* periods that each sample stands for */
@@ -49,22 +53,34 @@ static struct {
 
 /* ------------------------------------------------------------------------------------------------- rings to arena */
 
+static bool has_space(void)
+{
+    return ARENA_SIZE - drain.used >= SPIPE_SLICE_SIZE_MOST;
+}
+
 static bool has_room(void)
 {
-    return drain.count < ENTRIES_MAX && ARENA_SIZE - drain.used >= sizeof(struct copied) + SPIPE_SLICE_SIZE_MOST;
+    return drain.count < ENTRIES_MAX && has_space();
 }
 
-static void copy_sample(const struct spipe_perf_sample *sample)
+static void use_arena(struct taken *taken)
 {
-    struct copied *copied = (struct copied *)(void *)(drain.arena + drain.used);
-    copied->sample = *sample;
-    copied->next = NO_ENTRY;
-    copied->stack_len = spipe_perf_rings_take(copied->stack, SPIPE_SLICE_SIZE_MOST);
-    drain.used += (sizeof *copied + copied->stack_len + 7u) & ~(size_t)7u;
-    drain.entry[drain.count++] = copied;
+    taken->stack = drain.arena + drain.used;
+    taken->is_in_ring = false;
+    drain.used += (taken->stack_len + 7u) & ~(size_t)7u;
 }
 
-/* Returns true when all that came before that time has left the rings. */
+static void take_sample(const struct spipe_perf_sample *sample)
+{
+    struct taken *taken = &drain.entry[drain.count++];
+    unsigned char *spare = drain.arena + drain.used;
+    *taken = (struct taken){.sample = *sample, .next = NO_ENTRY, .is_in_ring = true};
+    taken->stack = spipe_perf_rings_take(spare, &taken->stack_len);
+    if (taken->stack == spare)
+        use_arena(taken);
+}
+
+/* Returns true when all that came before that time has been taken. */
 static bool gather(uint64_t until_ns)
 {
     struct spipe_perf_sample sample;
@@ -72,15 +88,32 @@ static bool gather(uint64_t until_ns)
     while (has_room()) {
         if (!spipe_perf_rings_peek(until_ns, &sample))
             return true;
-        copy_sample(&sample);
+        take_sample(&sample);
     }
     return false;
 }
 
+/* Gives the rings their room back. What still waits is copied first; where there is no room for that, it stays. */
+static void release_rings(void)
+{
+    for (uint32_t i = 0; i < drain.count; i++) {
+        struct taken *taken = &drain.entry[i];
+        if (!taken->is_in_ring || taken->is_done)
+            continue;
+        if (!has_space())
+            return;
+        memcpy(drain.arena + drain.used, taken->stack, taken->stack_len);
+        use_arena(taken);
+    }
+    spipe_perf_rings_release();
+}
+
 void spipe_perf_drain_relieve(void)
 {
-    if (drain.arena != NULL && spipe_perf_rings_fill_percent() >= RELIEF_PERCENT)
-        (void)gather(spipe_clock_monotonic_ns() - SETTLING_NS);
+    if (drain.arena == NULL || spipe_perf_rings_fill_percent() < RELIEF_PERCENT)
+        return;
+    (void)gather(spipe_clock_monotonic_ns() - SETTLING_NS);
+    release_rings();
 }
 
 /* ------------------------------------------------------------------------------------------------- arena to slots */
@@ -122,22 +155,21 @@ static struct spipe_slot *find_slot(int32_t tid)
     return NULL;
 }
 
-static uint32_t weight_of(const struct spipe_session *session, const struct copied *copied)
+static uint32_t weight_of(const struct spipe_session *session, const struct taken *taken)
 {
-    uint64_t periods = (copied->sample.period_ns + session->period_ns / 2) / session->period_ns;
+    uint64_t periods = (taken->sample.period_ns + session->period_ns / 2) / session->period_ns;
     return periods == 0 ? 1 : (uint32_t)periods;
 }
 
 static void append(const struct spipe_session *session, struct spipe_slot *slot, uint32_t index)
 {
-    struct copied *copied = drain.entry[index];
-    uint32_t weight = weight_of(session, copied);
+    struct taken *taken = &drain.entry[index];
+    uint32_t weight = weight_of(session, taken);
     if (drain.first[slot->index] == NO_ENTRY)
         drain.first[slot->index] = index;
     else
-        drain.entry[drain.last[slot->index]]->next = index;
+        drain.entry[drain.last[slot->index]].next = index;
     drain.last[slot->index] = index;
-    slot->ring_cpus |= (uint16_t)(1u << copied->sample.ring);
     slot->ring_periods += weight;
     slot->is_silent = false;
     atomic_fetch_add(&slot->attempted, weight);
@@ -150,42 +182,43 @@ static bool chain_all(struct spipe_session *session)
         return true;
     index_tids();
     for (; drain.chained < drain.count; drain.chained++) {
-        const struct copied *copied = drain.entry[drain.chained];
-        struct spipe_slot *slot = find_slot(copied->sample.tid);
+        struct taken *taken = &drain.entry[drain.chained];
+        struct spipe_slot *slot = find_slot(taken->sample.tid);
         if (slot == NULL) {
             if (spipe_threads_any_claimed())
                 return false;
-            slot = spipe_threads_adopt(copied->sample.tid);
+            slot = spipe_threads_adopt(taken->sample.tid);
             if (slot != NULL)
                 remember_tid(slot);
         }
         if (slot != NULL)
             append(session, slot, drain.chained);
         else
-            drain.losses.no_slot += weight_of(session, copied);
+            drain.losses.no_slot += weight_of(session, taken);
+        taken->is_done = slot == NULL;
     }
     return true;
 }
 
 /* ------------------------------------------------------------------------------------------------- slots to weave */
 
-/* The first period of a thread on each CPU begins when it does, so that of each the last part leaves no sample. What
- * is owed for that is what the thread's CPU time is worth beyond its samples, by the share of the program's own code
- * in all CPU time. More than a period for each CPU that it was seen on is not for that reason. */
+/* The first period of a thread on each CPU begins when it does, so that of each the last part leaves no sample. For a
+ * thread that lives long that is nothing. Those that live for a short time are owed, together, what their CPU time is
+ * worth beyond their samples, by the share of the program's own code in all CPU time. */
 static uint32_t settle_end(struct spipe_session *session, struct spipe_slot *slot)
 {
     if (slot->is_settled)
         return 0;
     slot->is_settled = true;
     uint64_t cpu_ns = atomic_load(&slot->final_cpu_ns) - atomic_load(&slot->first_ns);
-    int64_t worth = (int64_t)(cpu_ns / 1000u * spipe_ledger_user_share(session) / (session->period_ns / 1000u));
-    int64_t limit = (slot->ring_cpus == 0 ? 1 : __builtin_popcount(slot->ring_cpus)) * ONE_PERIOD;
-    int64_t owed = worth - (int64_t)slot->ring_periods * ONE_PERIOD;
-    drain.owed += owed > limit ? limit : owed < -limit ? -limit : owed;
-    if (drain.owed < ONE_PERIOD)
+    if (cpu_ns > SHORT_PERIODS * session->period_ns)
         return 0;
-    uint32_t periods = (uint32_t)(drain.owed / ONE_PERIOD);
-    drain.owed %= ONE_PERIOD;
+    drain.short_cpu_ns += cpu_ns;
+    drain.short_periods += slot->ring_periods;
+    uint64_t worth = drain.short_cpu_ns / 1024u * spipe_ledger_user_share(session) / session->period_ns;
+    uint64_t owed = worth > drain.short_periods ? worth - drain.short_periods : 0;
+    uint32_t periods = owed > OWED_MOST ? OWED_MOST : (uint32_t)owed;
+    drain.short_periods += periods;
     atomic_fetch_add(&slot->attempted, periods);
     return periods;
 }
@@ -205,22 +238,23 @@ static bool has_ended(struct spipe_slot *slot)
 static enum spipe_perf_drain_result hand_on_slot(struct spipe_session *session, struct spipe_slot *slot, bool has_all)
 {
     while (drain.first[slot->index] != NO_ENTRY) {
-        struct copied *copied = drain.entry[drain.first[slot->index]];
+        struct taken *taken = &drain.entry[drain.first[slot->index]];
         if (has_all && has_ended(slot))
-            copied->sample.period_ns += settle_end(session, slot) * session->period_ns;
-        struct spipe_weave_copy copy = {.time_ns = copied->sample.time_ns,
-                                        .weight = weight_of(session, copied),
-                                        .registers = copied->sample.registers,
-                                        .bytes = copied->stack,
-                                        .len = copied->stack_len,
-                                        .is_cut = copied->stack_len == copied->sample.slice_len};
+            taken->sample.period_ns += settle_end(session, slot) * session->period_ns;
+        struct spipe_weave_copy copy = {.time_ns = taken->sample.time_ns,
+                                        .weight = weight_of(session, taken),
+                                        .registers = taken->sample.registers,
+                                        .bytes = taken->stack,
+                                        .len = taken->stack_len,
+                                        .is_cut = taken->stack_len == taken->sample.slice_len};
         switch (spipe_weave_take_copy(session, slot, &copy)) {
         case SPIPE_WEAVE_LATER: return SPIPE_PERF_DRAIN_LATER;
         case SPIPE_WEAVE_FULL: return SPIPE_PERF_DRAIN_FULL;
         case SPIPE_WEAVE_TAKEN: break;
         }
-        spipe_sampler_rings_note(copy.needed, copy.is_cut && copy.end == SPIPE_WALK_TOO_DEEP);
-        drain.first[slot->index] = copied->next;
+        spipe_sampler_rings_note(copy.needed, copy.was_short);
+        taken->is_done = true;
+        drain.first[slot->index] = taken->next;
     }
     return SPIPE_PERF_DRAINED;
 }
@@ -235,8 +269,22 @@ static enum spipe_perf_drain_result hand_on_all(struct spipe_session *session, b
     return result;
 }
 
-static void empty_arena(void)
+/* More may be taken meanwhile, when the rings need relief. */
+static enum spipe_perf_drain_result hand_on_taken(struct spipe_session *session, bool has_all)
 {
+    enum spipe_perf_drain_result result = SPIPE_PERF_DRAINED;
+    do {
+        bool is_chained = chain_all(session);
+        result = hand_on_all(session, has_all);
+        if (result == SPIPE_PERF_DRAINED && !is_chained)
+            return SPIPE_PERF_DRAIN_LATER;
+    } while (result == SPIPE_PERF_DRAINED && drain.chained < drain.count);
+    return result;
+}
+
+static void forget_all(void)
+{
+    spipe_perf_rings_release();
     drain.used = 0;
     drain.count = 0;
     drain.chained = 0;
@@ -263,13 +311,12 @@ enum spipe_perf_drain_result spipe_perf_drain(struct spipe_session *session, uin
     bool has_all;
     do {
         has_all = gather(until_ns);
-        bool is_chained = chain_all(session);
-        enum spipe_perf_drain_result result = hand_on_all(session, has_all);
-        if (result != SPIPE_PERF_DRAINED)
+        enum spipe_perf_drain_result result = hand_on_taken(session, has_all);
+        if (result != SPIPE_PERF_DRAINED) {
+            release_rings();
             return result;
-        if (!is_chained)
-            return SPIPE_PERF_DRAIN_LATER;
-        empty_arena();
+        }
+        forget_all();
     } while (!has_all);
     drain.reached_ns = until_ns;
     return SPIPE_PERF_DRAINED;
@@ -301,9 +348,10 @@ struct spipe_perf_drain_losses spipe_perf_drain_losses(void)
 static void discard_slot(struct spipe_session *session, struct spipe_slot *slot)
 {
     while (drain.first[slot->index] != NO_ENTRY) {
-        const struct copied *copied = drain.entry[drain.first[slot->index]];
-        atomic_fetch_add(&slot->dropped_pipe_full, weight_of(session, copied));
-        drain.first[slot->index] = copied->next;
+        struct taken *taken = &drain.entry[drain.first[slot->index]];
+        atomic_fetch_add(&slot->dropped_pipe_full, weight_of(session, taken));
+        taken->is_done = true;
+        drain.first[slot->index] = taken->next;
     }
 }
 
@@ -314,10 +362,10 @@ void spipe_perf_drain_discard(struct spipe_session *session)
         has_all = gather(UINT64_MAX);
         (void)chain_all(session);
         for (; drain.chained < drain.count; drain.chained++)
-            drain.losses.no_slot += weight_of(session, drain.entry[drain.chained]);
+            drain.losses.no_slot += weight_of(session, &drain.entry[drain.chained]);
         for (uint32_t i = 0; i < spipe_slot_used(); i++)
             discard_slot(session, spipe_slot_get(i));
-        empty_arena();
+        forget_all();
     }
 }
 
@@ -336,9 +384,10 @@ bool spipe_perf_drain_begin(uint64_t period_ns, uint32_t stretch)
     }
     memset(drain.first, 0xff, sizeof drain.first);
     memset(&drain.losses, 0, sizeof drain.losses);
-    empty_arena();
+    forget_all();
     drain.reached_ns = 0;
-    drain.owed = 0;
+    drain.short_cpu_ns = 0;
+    drain.short_periods = 0;
     drain.lost_seen = spipe_perf_rings_lost();
     return true;
 }

@@ -26,7 +26,6 @@ struct spipe_perf_sample {
     uint64_t period_ns;
     int32_t tid;
     uint32_t slice_len;
-    uint32_t ring;                      /* the reader's own */
     struct spipe_registers registers;
 };
 

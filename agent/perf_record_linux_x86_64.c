@@ -30,7 +30,6 @@ bool spipe_perf_record_read(const unsigned char *head, size_t record_len, struct
     ret_sample->tid = (int32_t)(word[HEAD_TID] >> 32);
     ret_sample->time_ns = word[HEAD_TIME];
     ret_sample->period_ns = word[HEAD_PERIOD];
-    ret_sample->ring = 0;
     ret_sample->slice_len = (uint32_t)word[HEAD_SLICE_LEN];
     for (unsigned i = 0; i < SPIPE_REGISTER_COUNT; i++)
         ret_sample->registers.value[order[i]] = word[HEAD_REGISTERS + i];

@@ -23,6 +23,8 @@ bool spipe_perf_rings_is_rate_allowed(uint64_t period_ns);
 /* False when the program has got more CPUs since the rings were taken. */
 bool spipe_perf_rings_have_all_cpus(void);
 
+uint32_t spipe_perf_rings_cpu_count(void);
+
 /* In a forked child, where none of it is left. */
 void spipe_perf_rings_fork(void);
 
@@ -59,7 +61,11 @@ uint64_t spipe_perf_rings_throttled_ns(void);
 void spipe_perf_rings_snapshot(void);
 bool spipe_perf_rings_peek(uint64_t until_ns, struct spipe_perf_sample *ret_sample);
 
-/* Copies the readable part of its stack, at most `room` bytes, frees its place and returns how much was copied. */
-uint32_t spipe_perf_rings_take(unsigned char *stack, uint32_t room);
+/* Takes it, and returns where the readable part of its stack lies: in the ring, or copied to `spare` (64 KiB) when it
+ * goes round the ring's end. Its place in the ring is not used again before spipe_perf_rings_release(). */
+const unsigned char *spipe_perf_rings_take(unsigned char *spare, uint32_t *ret_len);
+
+/* Frees the places of all that was taken. */
+void spipe_perf_rings_release(void);
 
 #endif

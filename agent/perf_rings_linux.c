@@ -25,14 +25,15 @@
 #define FORMAT_LOST 16u                 /* PERF_FORMAT_LOST, Linux 6.0 */
 #define INHERIT_THREAD_BIT 35u          /* Linux 5.13; older headers do not name it */
 /* Where locked memory is not limited for us, and elsewhere. */
-#define RING_SIZE_ROOMY (8u * 1024u * 1024u)
+#define RING_SIZE_ROOMY (16u * 1024u * 1024u)
+#define RINGS_SIZE_ROOMY (32u * 1024u * 1024u)
 #define RING_SIZE_USUAL (1024u * 1024u)
 #define RING_SIZE_LEAST (128u * 1024u)
 
 struct ring {
     struct perf_event_mmap_page *page;  /* NULL: none */
     const unsigned char *bytes;
-    uint64_t tail;                      /* where the next record begins */
+    uint64_t tail;                      /* where the next record begins; the kernel's may lie behind it */
     uint64_t head;                      /* as of the last snapshot */
     uint64_t throttled_at_ns;
     bool has_sample;                    /* `sample` is the record at the tail */
@@ -163,9 +164,11 @@ static bool is_lock_unlimited(void)
 static uint32_t largest_ring(void)
 {
     struct rlimit limit = {0, 0};
-    uint32_t size = RING_SIZE_USUAL;
+    bool is_roomy = is_lock_unlimited();
+    uint32_t size = is_roomy ? RING_SIZE_ROOMY : RING_SIZE_USUAL;
     (void)spipe_system(SYS_getrlimit, RLIMIT_MEMLOCK, &limit);
-    while (size >= RING_SIZE_LEAST && (uint64_t)size * rings.count > limit.rlim_cur / 4)
+    uint64_t most = is_roomy ? RINGS_SIZE_ROOMY : limit.rlim_cur / 4;
+    while (size >= RING_SIZE_LEAST && (uint64_t)size * rings.count > most)
         size /= 2;
     return size;
 }
@@ -282,8 +285,6 @@ static uint32_t record_bytes(uint32_t slice_bytes)
 
 static bool open_some(void)
 {
-    if (is_lock_unlimited() && open_rings(RING_SIZE_ROOMY))
-        return true;
     for (uint32_t size = largest_ring(); size >= RING_SIZE_LEAST; size /= 2) {
         if (open_rings(size))
             return true;
@@ -322,6 +323,11 @@ void spipe_perf_rings_close(void)
     spipe_perf_rings_stop();
     for (uint32_t i = 0; i < rings.count; i++)
         close_ring(&rings.ring[i]);
+}
+
+uint32_t spipe_perf_rings_cpu_count(void)
+{
+    return rings.count;
 }
 
 void spipe_perf_rings_fork(void)
@@ -376,7 +382,9 @@ uint32_t spipe_perf_rings_fill_percent(void)
     uint64_t most = 0;
     for (uint32_t i = 0; i < rings.count; i++) {
         const struct ring *ring = &rings.ring[i];
-        uint64_t fill = ring->page == NULL ? 0 : __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE) - ring->tail;
+        if (ring->page == NULL)
+            continue;
+        uint64_t fill = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE) - ring->page->data_tail;
         most = fill > most ? fill : most;
     }
     return rings.size == 0 ? 0 : (uint32_t)(most * 100u / rings.size);
@@ -406,11 +414,10 @@ static void copy_out(const struct ring *ring, uint64_t from, void *to, uint32_t 
     memcpy((unsigned char *)to + first, ring->bytes, len - first);
 }
 
-static void give_back(struct ring *ring, uint32_t len)
+static void step_over(struct ring *ring, uint32_t len)
 {
     ring->tail += len;
     ring->has_sample = false;
-    __atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
 }
 
 /* Lost: the event's id and how many. Throttled and not any more: the time first. */
@@ -436,7 +443,7 @@ static bool find_sample(struct ring *ring)
         unsigned char head[SPIPE_PERF_HEAD_BYTES];
         copy_out(ring, ring->tail, &header, sizeof header);
         if (header.size < sizeof header || header.size > ring->head - ring->tail) {
-            give_back(ring, (uint32_t)(ring->head - ring->tail));   /* not the kernel's: somebody wrote into the ring */
+            step_over(ring, (uint32_t)(ring->head - ring->tail));   /* not the kernel's: somebody wrote into the ring */
             break;
         }
         if (header.type == PERF_RECORD_SAMPLE && header.size >= sizeof head) {
@@ -447,7 +454,7 @@ static bool find_sample(struct ring *ring)
             take_notice(ring, &header);
         }
         if (!ring->has_sample)
-            give_back(ring, header.size);
+            step_over(ring, header.size);
     }
     return ring->has_sample;
 }
@@ -474,18 +481,29 @@ bool spipe_perf_rings_peek(uint64_t until_ns, struct spipe_perf_sample *ret_samp
     if (rings.peeked == NO_RING)
         return false;
     *ret_sample = rings.ring[rings.peeked].sample;
-    ret_sample->ring = rings.peeked;
     return true;
 }
 
-uint32_t spipe_perf_rings_take(unsigned char *stack, uint32_t room)
+const unsigned char *spipe_perf_rings_take(unsigned char *spare, uint32_t *ret_len)
 {
     struct ring *ring = &rings.ring[rings.peeked];
     uint64_t readable = 0;
     copy_out(ring, ring->tail + ring->record_len - SPIPE_PERF_TAIL_BYTES, &readable, sizeof readable);
-    uint32_t len = ring->sample.slice_len < room ? ring->sample.slice_len : room;
-    len = readable < len ? (uint32_t)readable : len;
-    copy_out(ring, ring->tail + SPIPE_PERF_HEAD_BYTES, stack, len);
-    give_back(ring, ring->record_len);
-    return len;
+    uint32_t len = readable < ring->sample.slice_len ? (uint32_t)readable : ring->sample.slice_len;
+    uint64_t stack = ring->tail + SPIPE_PERF_HEAD_BYTES;
+    uint32_t at = (uint32_t)(stack & (rings.size - 1));
+    bool goes_round = rings.size - at < len;
+    if (goes_round)
+        copy_out(ring, stack, spare, len);
+    step_over(ring, ring->record_len);
+    *ret_len = len;
+    return goes_round ? spare : ring->bytes + at;
+}
+
+void spipe_perf_rings_release(void)
+{
+    for (uint32_t i = 0; i < rings.count; i++) {
+        if (rings.ring[i].page != NULL)
+            __atomic_store_n(&rings.ring[i].page->data_tail, rings.ring[i].tail, __ATOMIC_RELEASE);
+    }
 }

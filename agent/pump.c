@@ -369,9 +369,10 @@ static void run_round(struct spipe_session *session)
     if (!session->is_held) {
         uint32_t fill_percent = spipe_weave_fill_percent();
         spipe_budget_round_begin(session);
+        spipe_sampling_tend(session);
         is_unsettled = spipe_weave_drain(session);
         spipe_budget_round_end(session);
-        spipe_sampling_tend(session);
+        is_unsettled = is_unsettled || !spipe_sampling_is_settled(session);
         spipe_marks_drain(session);
         spipe_notices_drain(session);
         spipe_wall_round(session);

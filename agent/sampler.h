@@ -51,7 +51,7 @@ bool spipe_sampler_is_on(void);
 /* True when samples are taken by signals to the thread. Any thread. */
 bool spipe_sampler_uses_signal(void);
 
-/* True when a thread cannot arm its own slot and the pump has to. Any thread. */
+/* True when the pump has to do something for a new thread, which cannot arm its own slot. Any thread. */
 bool spipe_sampler_needs_pump(void);
 
 enum spipe_armer { SPIPE_ARMED_BY_THREAD = 0, SPIPE_ARMED_BY_PUMP = 1 };

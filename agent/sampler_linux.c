@@ -331,7 +331,10 @@ bool spipe_sampler_uses_signal(void)
 
 bool spipe_sampler_needs_pump(void)
 {
-    return atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_CPU_CLOCK;
+    uint32_t mechanism = atomic_load(&plan.mechanism);
+    if (mechanism == SPIPE_MECHANISM_PERF_RING)
+        return spipe_sampler_rings_are_crowded();
+    return mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK;
 }
 
 /* Periods that were over for a timer, or for the watcher, without a sample so far. */
@@ -396,7 +399,8 @@ bool spipe_sampler_is_missing(const struct spipe_slot *slot)
 {
     if (slot->needs_events)
         return true;
-    return spipe_sampler_needs_pump() && slot->source_descriptor < 0 && !slot->no_source && !slot->blocks_signal;
+    return atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_CPU_CLOCK && slot->source_descriptor < 0 &&
+           !slot->no_source && !slot->blocks_signal;
 }
 
 uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot)

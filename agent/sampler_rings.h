@@ -18,6 +18,12 @@ void spipe_sampler_rings_stop(void);
 /* A stack was walked that needed so many bytes of its slice, or more than there were. */
 void spipe_sampler_rings_note(uint32_t needed_bytes, bool is_cut);
 
+/* False while the slices' size is a guess: a wrong one costs the fewer stacks the sooner they are looked at. */
+bool spipe_sampler_rings_are_settled(void);
+
+/* True when the program has just got so many threads that the pump should look at once. Any thread. */
+bool spipe_sampler_rings_are_crowded(void);
+
 /* Changes the slices' size when it is not right. */
 enum spipe_sampler_fit spipe_sampler_rings_tend(void);
 

@@ -10,6 +10,7 @@
 #include "notices.h"
 #include "perf_drain.h"
 #include "perf_rings.h"
+#include "sampler_rings.h"
 #include "signals.h"
 #include "wall.h"
 #include "weave.h"
@@ -189,6 +190,11 @@ void spipe_sampling_stretch(struct spipe_session *session)
 void spipe_sampling_tend(struct spipe_session *session)
 {
     follow_fit(session, spipe_sampler_tend());
+}
+
+bool spipe_sampling_is_settled(const struct spipe_session *session)
+{
+    return session->mechanism != SPIPE_MECHANISM_PERF_RING || spipe_sampler_rings_are_settled();
 }
 
 void spipe_sampling_look(struct spipe_session *session)

@@ -24,6 +24,9 @@ void spipe_sampling_look(struct spipe_session *session);
 /* Goes on with the interval that the budget allows. */
 void spipe_sampling_stretch(struct spipe_session *session);
 
+/* False while the mechanism is still finding out what the program is like. */
+bool spipe_sampling_is_settled(const struct spipe_session *session);
+
 /* Starts and stops as planned. What was not sampled until then is accounted for. */
 void spipe_sampling_start(struct spipe_session *session);
 void spipe_sampling_stop(struct spipe_session *session);

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "slice_size.h"
 
-/* More than one stack in a thousand may not be cut, and a few are no proof. */
+/* More than one stack in a thousand may not be cut. Of the largest size a few more are no proof yet. */
 #define CUT_FEW 3u
 #define CUT_SHARE 1000u
+#define LOST_SHARE 1000u
 #define PATIENCE_FIRST 500u
 #define PATIENCE_MOST 50000u
 /* What was longer ago is no measure. */
 #define WINDOW 100000u
 /* A size has room for stacks twice as deep as those that were seen. */
 #define HEADROOM 2u
-
-uint32_t spipe_slice_size_above(uint32_t bytes)
-{
-    return bytes * 2 > SPIPE_SLICE_SIZE_MOST ? SPIPE_SLICE_SIZE_MOST : bytes * 2;
-}
 
 uint32_t spipe_slice_size_below(uint32_t bytes)
 {
@@ -32,6 +28,7 @@ void spipe_slice_size_init(struct spipe_slice_size *size, uint32_t bytes, uint32
 static void start_window(struct spipe_slice_size *size)
 {
     size->taken = 0;
+    size->lost = 0;
     size->cut = 0;
     size->deepest = 0;
 }
@@ -46,21 +43,49 @@ void spipe_slice_size_note(struct spipe_slice_size *size, uint32_t needed_bytes,
         size->deepest = needed_bytes;
 }
 
+void spipe_slice_size_note_lost(struct spipe_slice_size *size, uint64_t count)
+{
+    size->lost += count > WINDOW ? WINDOW : (uint32_t)count;
+}
+
+/* With room for stacks that deep. */
+static uint32_t smallest_for(const struct spipe_slice_size *size, uint32_t bytes)
+{
+    uint32_t smallest = size->bytes;
+    while (smallest > SPIPE_SLICE_SIZE_LEAST && spipe_slice_size_below(smallest) >= bytes)
+        smallest = spipe_slice_size_below(smallest);
+    return smallest;
+}
+
+/* A ring that was full holds more samples when they are smaller. */
+static uint32_t wanted_after_loss(const struct spipe_slice_size *size)
+{
+    uint32_t smallest = smallest_for(size, size->deepest);
+    if (smallest < size->bytes)
+        return smallest;
+    return size->lost > (size->taken + size->lost) / LOST_SHARE ? 0 : size->bytes;
+}
+
 static bool is_too_small(const struct spipe_slice_size *size)
 {
-    return size->cut >= CUT_FEW && size->cut > size->taken / CUT_SHARE;
+    bool is_proof = size->bytes < size->most_bytes || size->cut >= CUT_FEW;
+    return is_proof && size->cut > size->taken / CUT_SHARE;
 }
 
 uint32_t spipe_slice_size_wanted(const struct spipe_slice_size *size)
 {
     if (is_too_small(size))
-        return size->bytes < size->most_bytes ? spipe_slice_size_above(size->bytes) : 0;
+        return size->bytes < size->most_bytes ? size->most_bytes : 0;   /* how deep they are is not known */
+    if (size->lost > 0 && size->taken > 0)
+        return wanted_after_loss(size);
     if (size->taken < size->patience || size->cut > 0)
         return size->bytes;
-    uint32_t wanted = size->bytes;
-    while (wanted > SPIPE_SLICE_SIZE_LEAST && spipe_slice_size_below(wanted) >= size->deepest * HEADROOM)
-        wanted = spipe_slice_size_below(wanted);
-    return wanted;
+    return smallest_for(size, size->deepest * HEADROOM);
+}
+
+bool spipe_slice_size_is_settled(const struct spipe_slice_size *size)
+{
+    return size->taken >= size->patience || size->patience > PATIENCE_FIRST;
 }
 
 /* After stacks were cut, a smaller size has to wait for ten times as long. */

@@ -18,6 +18,7 @@ struct spipe_slice_size {
     uint32_t most_bytes;        /* that the rings have room for */
     uint32_t taken;             /* since they are so, or in the present window */
     uint32_t cut;
+    uint32_t lost;              /* samples that found the ring full */
     uint32_t deepest;           /* bytes of stack that were needed */
     uint32_t patience;          /* stacks before a smaller size is thought of */
 };
@@ -27,13 +28,18 @@ void spipe_slice_size_init(struct spipe_slice_size *size, uint32_t bytes, uint32
 /* A stack was walked that needed so many bytes, or more than there were. */
 void spipe_slice_size_note(struct spipe_slice_size *size, uint32_t needed_bytes, bool is_cut);
 
-/* The size that would be right; 0 when none is large enough. Changing it is up to spipe_slice_size_set(). */
+/* So many samples found the ring full. */
+void spipe_slice_size_note_lost(struct spipe_slice_size *size, uint64_t count);
+
+/* The size that would be right; 0 when none is: stacks are too deep, or samples are lost with the smallest size that they fit. Changing it is up to spipe_slice_size_set(). */
 uint32_t spipe_slice_size_wanted(const struct spipe_slice_size *size);
 
 void spipe_slice_size_set(struct spipe_slice_size *size, uint32_t bytes);
 
-/* The next larger and smaller size; the same at the ends. */
-uint32_t spipe_slice_size_above(uint32_t bytes);
+/* The next smaller size, or the smallest. */
 uint32_t spipe_slice_size_below(uint32_t bytes);
+
+/* False while too little is known of the program. */
+bool spipe_slice_size_is_settled(const struct spipe_slice_size *size);
 
 #endif

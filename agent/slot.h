@@ -85,7 +85,6 @@ struct spipe_slot {
     uint64_t cpu_accounted_ns;              /* up to where CPU time without a source was turned into drops */
     uint64_t signalled;                     /* periods that the sampler thread has sent signals for */
     uint64_t ring_periods;                  /* that came through perf's rings since the slot was armed */
-    uint16_t ring_cpus;                     /* whose rings they came through */
     bool is_settled;                        /* what the ended thread is owed has been found out */
     bool is_silent;                         /* no sample came through a ring since the events were last changed */
     bool needs_events;                      /* the thread has inherited none */

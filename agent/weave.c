@@ -163,7 +163,7 @@ static enum spipe_walk_end walk_slice(struct spipe_session *session, uint16_t in
 {
     const struct spipe_slice *slice = spipe_slice_get(index);
     struct spipe_copied_stack stack = {
-        &slice->registers, {slice->low, slice->low + slice->len, slice->bytes}, slice->is_cut != 0};
+        &slice->registers, {slice->low, slice->low + slice->len, slice->bytes}, slice->is_cut != 0, false, false};
     return spipe_copied_stack_walk(session, &stack, session->weave->address, ret_depth);
 }
 
@@ -273,18 +273,19 @@ static void flush_if_full(struct spipe_session *session)
 
 /* Is it this sample's turn to be walked again by the host? The slice is one of ours then. */
 static const struct spipe_slice *take_audit(struct spipe_session *session, struct spipe_slot *slot,
-                                            const struct spipe_weave_copy *copy)
+                                            const struct spipe_copied_stack *stack)
 {
     struct spipe_slice *slice = &session->weave->audited;
     uint32_t interval = atomic_load(&spipe_handler_shared.audit_interval);
     if (interval == 0 || ++slot->audit_wait < interval)
         return NULL;
     slot->audit_wait = 0;
-    slice->registers = copy->registers;
-    slice->low = copy->registers.value[SPIPE_REGISTER_RSP];
-    slice->len = copy->len < SPIPE_SLICE_BYTES ? copy->len : SPIPE_SLICE_BYTES;
-    slice->is_cut = copy->is_cut;
-    memcpy(slice->bytes, copy->bytes, slice->len);
+    uint64_t len = stack->view.high - stack->view.low;
+    slice->registers = *stack->registers;
+    slice->low = stack->view.low;
+    slice->len = len < SPIPE_SLICE_BYTES ? (uint32_t)len : SPIPE_SLICE_BYTES;
+    slice->is_cut = stack->is_cut;
+    memcpy(slice->bytes, stack->view.bytes, slice->len);
     return slice;
 }
 
@@ -299,18 +300,19 @@ enum spipe_weave_result spipe_weave_take_copy(struct spipe_session *session, str
 {
     struct spipe_weave *weave = session->weave;
     uint64_t low = copy->registers.value[SPIPE_REGISTER_RSP];
-    struct spipe_copied_stack stack = {&copy->registers, {low, low + copy->len, copy->bytes}, copy->is_cut};
+    struct spipe_copied_stack stack = {&copy->registers, {low, low + copy->len, copy->bytes}, copy->is_cut, true, false};
     struct spipe_raw_sample sample = {.time_ns = copy->time_ns, .weight = copy->weight};
     uint32_t depth = 0;
     if (!make_room(session, slot, 0))
         return SPIPE_WEAVE_FULL;
     weave->is_postponed = false;
     copy->end = spipe_copied_stack_walk(session, &stack, weave->address, &depth);
+    copy->was_short = stack.was_short;
     copy->needed = copy->end == SPIPE_WALK_ROOT ? (uint32_t)(spipe_copied_stack_reached() - low) : 0;
     if (has_to_wait(session, copy->end))
         return SPIPE_WEAVE_LATER;
     count_fault(slot, copy->end);
-    take_walked(session, slot, &sample, weave->address, depth, copy->end, take_audit(session, slot, copy));
+    take_walked(session, slot, &sample, weave->address, depth, copy->end, take_audit(session, slot, &stack));
     flush_if_full(session);
     return SPIPE_WEAVE_TAKEN;
 }

@@ -34,6 +34,7 @@ struct spipe_weave_copy {
 
     /* What came of it. */
     enum spipe_walk_end end;
+    bool was_short;             /* the copy was not enough */
     uint32_t needed;            /* bytes of the copy, for a stack that reaches its root; else 0 */
 };
 
