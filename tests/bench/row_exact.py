@@ -3,7 +3,7 @@
 
 work_sleeper (which see) works and sleeps in turn in three patterns, and counts the sleeps that a signal ended and the CPU
 time of its work. For each mechanism at 1 kHz: the weights of all samples beside the CPU time that the mechanism can see
-(1 is exact; of perf's clock that is the work, of others the thread's whole CPU time), the share of sleeps cut short, and
+(1 is exact; of perf's clocks that is the work, of others the thread's whole CPU time), the share of sleeps cut short, and
 the CPU time beside that of the program by itself. The default mechanism is the one that the agent takes by itself at
 1 kHz; it must not cut any.
 """
@@ -12,7 +12,7 @@ import json
 
 import bed as beds
 from result import Line, measured
-from row_slowdown import MECHANISMS
+from row_slowdown import MECHANISMS, SEES_USER_CODE_ONLY
 
 NAME = "exact"
 RATE = 1000
@@ -21,7 +21,6 @@ PATTERNS = (
     ("3 ms work, 7 ms poll", 3000, 7000, "poll"),
     ("900 us work, 100 us nanosleep", 900, 100, "nanosleep"),
 )
-SEES_WORK_ONLY = ("perf-cpu-clock",)
 
 
 class Runs:
@@ -38,7 +37,7 @@ class Runs:
 
     def weight_shares(self):
         for account, program in zip(self.accounts, self.programs):
-            seen = "work_us" if account["mechanism"] in SEES_WORK_ONLY else "cpu_us"
+            seen = "work_us" if account["mechanism"] in SEES_USER_CODE_ONLY else "cpu_us"
             yield account["weight"] * account["period_ns"] / 1e3 / program[seen]
 
 
