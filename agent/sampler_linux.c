@@ -168,13 +168,32 @@ static bool arm_event(struct spipe_slot *slot, uint64_t period_ns, int signal_nu
         (void)spipe_system(SYS_close, event);
         return false;
     }
-    /* The event's first period begins now, where a timer's begins at random: half a period more makes the mean the
+    /* The event's first interval begins now, where a timer's begins at random: half an interval more makes the mean the
      * same. */
-    atomic_fetch_add(&slot->carried, ((uint32_t)random_phase(slot, 2) - 1) * atomic_load(&slot->stretch));
+    uint32_t half = ((uint32_t)random_phase(slot, 2) - 1) * atomic_load(&slot->stretch);
+    atomic_store(&slot->event_half, half);
+    atomic_fetch_add(&slot->carried, half);
+    (void)begin_count(slot, period_ns);
     slot->source_descriptor = (int32_t)event;
     atomic_store(&spipe_handler_descriptor_slot[event], (uint16_t)(slot->index + 1));
     (void)spipe_system(SYS_ioctl, event, PERF_EVENT_IOC_ENABLE, 0);
     return true;
+}
+
+static bool has_no_sample(const struct spipe_slot *slot)
+{
+    return atomic_load(&slot->attempted) + atomic_load(&slot->dropped_refused) == atomic_load(&slot->attempted_before);
+}
+
+/* Half an interval is for a thread that is sampled: one that the event has not shown goes without it. */
+static void take_half_back(struct spipe_slot *slot)
+{
+    uint32_t half = atomic_exchange(&slot->event_half, 0);
+    uint32_t carried = atomic_load(&slot->carried);
+    if (!has_no_sample(slot))
+        return;
+    while (carried >= half && !atomic_compare_exchange_weak(&slot->carried, &carried, carried - half))
+        continue;
 }
 
 static void disarm_event(struct spipe_slot *slot)
@@ -185,6 +204,7 @@ static void disarm_event(struct spipe_slot *slot)
     (void)spipe_system(SYS_close, slot->source_descriptor);
     atomic_store(&spipe_handler_descriptor_slot[slot->source_descriptor], SPIPE_HANDLER_RETIRED);
     slot->source_descriptor = -1;
+    take_half_back(slot);
 }
 
 /* -------------------------------------------------------------------------------------------------------- watcher */
@@ -405,10 +425,15 @@ bool spipe_sampler_is_missing(const struct spipe_slot *slot)
 
 uint32_t spipe_sampler_thread_ends(struct spipe_slot *slot)
 {
-    bool is_counted = atomic_load(&slot->timer_id) >= 0 || atomic_load(&plan.mechanism) == SPIPE_MECHANISM_SIGNAL_RUNNABLE;
+    uint32_t mechanism = atomic_load(&plan.mechanism);
+    bool is_counted = atomic_load(&slot->timer_id) >= 0 || mechanism == SPIPE_MECHANISM_SIGNAL_RUNNABLE;
     disarm_timer(slot);
-    if (atomic_load(&plan.mechanism) == SPIPE_MECHANISM_PERF_RING)
+    if (mechanism == SPIPE_MECHANISM_PERF_RING)
         return SPIPE_WEIGHT_LATER;
+    if (mechanism == SPIPE_MECHANISM_PERF_CPU_CLOCK && !is_counted && has_no_sample(slot)) {
+        take_half_back(slot);
+        is_counted = true;
+    }
     return atomic_exchange(&slot->carried, 0) + (is_counted ? count_missing(slot) : 0);
 }
 

@@ -43,6 +43,7 @@ struct spipe_slot {
     _Atomic int32_t timer_id;               /* -1: none; whoever takes it out deletes the timer */
     _Atomic uint64_t first_ns;              /* the thread's CPU time at which its first period is over; written by who arms */
     _Atomic uint64_t attempted_before;      /* `attempted` at that time */
+    _Atomic uint32_t event_half;            /* the part of `carried` that came with perf's event; written by who arms */
     _Atomic uint32_t carried;               /* periods that the next sample stands for besides its own */
     _Atomic uint64_t stack_low;             /* both 0: not known yet */
     _Atomic uint64_t stack_high;
