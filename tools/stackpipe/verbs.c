@@ -52,8 +52,9 @@ static const struct spipe_option_row record_options[] = {
     {"buffer", 0, "SIZE", SPIPE_COMPLETE_NOTHING,
      "Memory in which the agent keeps data that the pipe does not take yet, such as 4M or 64M."},
     {"budget", 0, "PERCENT", SPIPE_COMPLETE_NOTHING,
-     "What sampling may take of the program's CPU time, 0.01 to 100; 1 when not given. The agent measures what it takes, "
-     "and takes fewer samples, each of which stands for more time, before it takes more. 100 sets no limit."},
+     "What sampling may take of the program's CPU time, 0.01 to 100; 1 when not given. The agent measures what samples "
+     "cost the program's threads and its own, and when that is too much takes fewer, each of which stands for more time. "
+     "100 sets no limit."},
     {"audit", 0, "N", SPIPE_COMPLETE_NOTHING,
      "Keeps, of one in N samples of each thread, the registers and the stack itself too, so that report --audit can "
      "unwind them again by other means. Such a capture holds what the program had on its stacks."},
